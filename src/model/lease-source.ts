@@ -1,0 +1,71 @@
+/**
+ * Where leases come from: the seam between the agent and a store.
+ *
+ * @module
+ */
+import type { Ip, Prefix } from './ip.ts';
+import type { Lease, LeaseSet, Vtep } from './lease.ts';
+import type { Problem } from './problem.ts';
+import type { Result } from './result.ts';
+
+/** One family of {@link LeaseRequest}. */
+export interface LeaseRequestFamily {
+  readonly publicIp: Ip;
+  readonly vtep: Vtep | undefined;
+  /** The subnet that the node had before (subnet.env): taken again if it is free. */
+  readonly previous: Prefix | undefined;
+}
+
+/** What a node asks a store for, and what it tells its peers. A family that is not enabled is `undefined`. */
+export interface LeaseRequest {
+  readonly node: string;
+  readonly backendType: string;
+  readonly ipv4: LeaseRequestFamily | undefined;
+  readonly ipv6: LeaseRequestFamily | undefined;
+}
+
+/** The own lease and how long it lasts. */
+export interface OwnLease {
+  readonly lease: Lease;
+  /** Milliseconds since the epoch; `undefined` if it does not expire. */
+  readonly expiresAtMs: number | undefined;
+}
+
+/** What a store tells when leases have changed. */
+export interface LeaseChange {
+  readonly set: LeaseSet;
+  /** The names of the peers that were added, changed or removed, or `all` if that is not known. */
+  readonly changed: ReadonlySet<string> | 'all';
+}
+
+/** The state of a store's connection, for the status. */
+export interface LeaseSourceStatus {
+  /** Such as `sqlite /var/lib/flannelette/leases.db`. */
+  readonly name: string;
+  /** What is wrong with it now, if anything. The last good leases stay in use. */
+  readonly problem: Problem | undefined;
+}
+
+/** Who listens to a store. */
+export interface LeaseListener {
+  /** Called with the first complete list and after every change, never re-entrantly. */
+  readonly onLeases: (change: LeaseChange) => void;
+  /** The own lease is gone or now another's: the agent acquires again. */
+  readonly onOwnLeaseLost: (reason: string) => void;
+  /** The store came into trouble or out of it. */
+  readonly onStatus: (status: LeaseSourceStatus) => void;
+}
+
+/** A lease store. It retries by itself, with jittered back-off, and never throws. */
+export interface LeaseSource {
+  /** What the store holds for this node, read without changing it. */
+  own(node: string): Promise<Result<Lease | undefined, Problem>>;
+  /** Takes or updates the node's lease, and keeps it renewed until {@link close}. */
+  acquire(request: LeaseRequest): Promise<Result<OwnLease, Problem>>;
+  /** Starts to tell `listener` of the other nodes' leases; called once. */
+  watch(listener: LeaseListener): void;
+  /** Reads everything again, in case an event was missed. */
+  refresh(): void;
+  status(): LeaseSourceStatus;
+  close(): void;
+}

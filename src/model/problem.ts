@@ -1,0 +1,46 @@
+/**
+ * What can stand in the way at run time, each with what an operator can do about it. None of these ends the
+ * agent: it retries, and shows them in the log, in `/readyz` and in `flannelette status`.
+ *
+ * @module
+ */
+
+/** Every run-time problem's remedy, by code. `docs/operations.md` lists the same. */
+export const REMEDIES = {
+  'starting': 'Wait a moment; if it stays, read the log',
+  'interface-missing': 'Plug the cable in or name another interface with --iface; the agent follows by itself',
+  'interface-no-address': 'Give the interface an address (DHCP?) or name another with --iface',
+  'interface-ambiguous': 'Name the interface with --iface',
+  'netlink-denied': 'Run as root or grant CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_NET_ADMIN)',
+  'netlink-failed': 'Read the kernel message; the agent tries again by itself',
+  'kernel-unsupported': 'Load the module named here (modprobe) or install the package that brings it',
+  'link-conflict': 'Remove the device that holds this name or this VNI and port, or change Backend.VNI',
+  'object-failed': 'Read the kernel message; the agent tries again by itself',
+  'removal-held': 'Nothing to do if the cluster really shrank: the next complete list confirms it',
+  'store-unavailable': 'Check the lease store; the data plane keeps working meanwhile',
+  'store-corrupt': 'Stop all agents of this machine, move the lease database away and start them again',
+  'store-version': 'Upgrade flannelette: the lease database was written by a newer version',
+  'no-lease-free': 'Widen SubnetMin..SubnetMax or Network, or remove the leases of dead nodes',
+  'lease-lost': 'Look for a second node of the same name; the agent leases again by itself',
+  'state-unwritable': 'Make the state directory writable (--state-dir) and check for a full disk',
+  'file-unwritable': 'Check the directory permissions and for a full or read-only disk',
+  'health-unavailable': 'Another program holds the port or socket: change healthz-port or --socket',
+  'peer-pending': 'Wait a moment; the peer is being programmed',
+} as const;
+
+/** The name of a problem, stable for scripts. */
+export type ProblemCode = keyof typeof REMEDIES;
+
+/** A condition that keeps something from working, in words. */
+export interface Problem {
+  readonly code: ProblemCode;
+  /** What is wrong, naming the object and the cause. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly remedy: string;
+}
+
+/** A problem with the catalogue's remedy, or a more exact one. */
+export function problem(code: ProblemCode, message: string, remedy: string = REMEDIES[code]): Problem {
+  return { code, message, remedy };
+}
