@@ -155,7 +155,9 @@ const LOOPBACK = [prefixText('127.0.0.0/8'), prefixText('::1/128')];
 const LINK_LOCAL = [prefixText('169.254.0.0/16'), prefixText('fe80::/10')];
 
 /** What kind of address this is, in the classes that decide whether it can be an endpoint. */
-export function classify(ip: Ip): 'unspecified' | 'multicast' | 'loopback' | 'link-local' | 'broadcast' | 'global' {
+export function classify(
+  ip: Ip,
+): 'unspecified' | 'multicast' | 'loopback' | 'link-local' | 'broadcast' | 'global' {
   if (ip === '0.0.0.0' || ip === '::') return 'unspecified';
   if (ip === '255.255.255.255') return 'broadcast';
   if (MULTICAST.some((prefix) => prefixContains(prefix, ip))) return 'multicast';

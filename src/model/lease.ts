@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Family, type Ip, type Mac, type Prefix } from './ip.ts';
+import type { Family, Ip, Mac, Prefix } from './ip.ts';
 
 /** What a VXLAN node tells its peers, per family (flannel's `BackendData`). */
 export interface Vtep {

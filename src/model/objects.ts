@@ -6,24 +6,38 @@
  */
 import type { Ip, Mac, Prefix } from './ip.ts';
 
-/** A VXLAN device (`linux/if_link.h`, IFLA_VXLAN_*). It is always wanted up. */
+/** A network device. It carries traffic once its {@link UpObject} is there too. */
 export interface LinkObject {
   readonly kind: 'link';
   readonly name: string;
   readonly mtuBytes: number;
   readonly mac: Mac;
-  readonly vxlan: VxlanLink;
+  readonly device: VxlanDevice | OtherDevice;
 }
 
-/** What makes a VXLAN device; all but `learning` can only be given when it is created. */
-export interface VxlanLink {
+/** What makes a VXLAN device (`linux/if_link.h`, IFLA_VXLAN_*). */
+export interface VxlanDevice {
+  readonly type: 'vxlan';
   readonly vni: number;
   readonly port: number;
-  readonly local: Ip;
+  readonly local: Ip | undefined;
   /** The name of the underlay interface. */
-  readonly parent: string;
+  readonly parent: string | undefined;
   readonly learning: boolean;
   readonly gbp: boolean;
+}
+
+/** A device of a kind that is never ours. */
+export interface OtherDevice {
+  readonly type: 'other';
+  /** The kernel's name of the kind, such as `dummy`; empty for hardware. */
+  readonly name: string;
+}
+
+/** That a link is administratively up. */
+export interface UpObject {
+  readonly kind: 'up';
+  readonly link: string;
 }
 
 /** An address of a link, with the host bits of `ip` kept. */
@@ -34,15 +48,25 @@ export interface AddressObject {
   readonly length: number;
 }
 
-/** A unicast route in table main through a gateway. */
+/** A unicast route in table main. */
 export interface RouteObject {
   readonly kind: 'route';
   readonly dst: Prefix;
-  readonly gateway: Ip;
+  readonly gateway: Ip | undefined;
   readonly link: string;
   /** The gateway need not be reachable by another route (RTNH_F_ONLINK). */
   readonly onlink: boolean;
+  /** Who made it (`rtm_protocol`): {@link ROUTE_PROTOCOL} for ours. */
+  readonly protocol: number;
+  /** Only if it is not the kernel's default. */
+  readonly metric: number | undefined;
 }
+
+/**
+ * The protocol number on our routes, by which we know them again. It stands in no list that iproute2 ships
+ * (`/etc/iproute2/rt_protos`); flanneld's routes carry `boot` (3).
+ */
+export const ROUTE_PROTOCOL = 102;
 
 /** A permanent neighbour (ARP or ND) entry. */
 export interface NeighbourObject {
@@ -90,6 +114,7 @@ export interface FileObject {
 /** Everything that `plan` can want and `reconcile` can bring about. */
 export type KernelObject =
   | LinkObject
+  | UpObject
   | AddressObject
   | RouteObject
   | NeighbourObject
@@ -111,10 +136,12 @@ export function keyOf(object: KernelObject): Key {
   switch (object.kind) {
     case 'link':
       return `link ${object.name}` as Key;
+    case 'up':
+      return `up ${object.link}` as Key;
     case 'address':
       return `address ${object.ip}/${object.length} dev ${object.link}` as Key;
     case 'route':
-      return `route ${object.dst}` as Key;
+      return `route ${object.dst}${object.metric === undefined ? '' : ` metric ${object.metric}`}` as Key;
     case 'neighbour':
       return `neighbour ${object.ip} dev ${object.link}` as Key;
     case 'fdb':
@@ -131,15 +158,14 @@ export function keyOf(object: KernelObject): Key {
 /** The object as iproute2 would print it, so that an operator can paste it. */
 export function describe(object: KernelObject): string {
   switch (object.kind) {
-    case 'link': {
-      const { vni, port, local, parent, learning, gbp } = object.vxlan;
-      const flags = `${learning ? 'learning' : 'nolearning'}${gbp ? ' gbp' : ''}`;
-      return `link ${object.name} address ${object.mac} mtu ${object.mtuBytes} type vxlan id ${vni} local ${local} dev ${parent} dstport ${port} ${flags}`;
-    }
+    case 'link':
+      return `link ${object.name} address ${object.mac} mtu ${object.mtuBytes} ${describeDevice(object.device)}`;
+    case 'up':
+      return `link ${object.link} up`;
     case 'address':
       return `address ${object.ip}/${object.length} dev ${object.link}`;
     case 'route':
-      return `route ${object.dst} via ${object.gateway} dev ${object.link}${object.onlink ? ' onlink' : ''}`;
+      return `${keyOf(object)}${object.gateway === undefined ? '' : ` via ${object.gateway}`} dev ${object.link}${object.onlink ? ' onlink' : ''}`;
     case 'neighbour':
       return `neighbour ${object.ip} lladdr ${object.mac} dev ${object.link} nud permanent`;
     case 'fdb':
@@ -151,4 +177,11 @@ export function describe(object: KernelObject): string {
     case 'file':
       return `file ${object.path}`;
   }
+}
+
+function describeDevice(device: VxlanDevice | OtherDevice): string {
+  if (device.type === 'other') return `type ${device.name || 'hardware'}`;
+  const { vni, port, local, parent, learning, gbp } = device;
+  const flags = `${learning ? 'learning' : 'nolearning'}${gbp ? ' gbp' : ''}`;
+  return `type vxlan id ${vni} local ${local ?? 'none'} dev ${parent ?? 'none'} dstport ${port} ${flags}`;
 }

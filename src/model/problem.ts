@@ -7,8 +7,9 @@
 
 /** Every run-time problem's remedy, by code. `docs/operations.md` lists the same. */
 export const REMEDIES = {
-  'starting': 'Wait a moment; if it stays, read the log',
-  'interface-missing': 'Plug the cable in or name another interface with --iface; the agent follows by itself',
+  starting: 'Wait a moment; if it stays, read the log',
+  'interface-missing':
+    'Plug the cable in or name another interface with --iface; the agent follows by itself',
   'interface-no-address': 'Give the interface an address (DHCP?) or name another with --iface',
   'interface-ambiguous': 'Name the interface with --iface',
   'netlink-denied': 'Run as root or grant CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_NET_ADMIN)',

@@ -18,8 +18,8 @@ export interface Underlay {
   readonly publicIpv6: Ip | undefined;
   /** In words, for the log and the status: why this interface and not another. */
   readonly why: string;
-  /** Whether the kernel reaches an address without a gateway (main table, longest prefix). */
-  readonly onLink: (ip: Ip) => boolean;
+  /** The link by which the kernel reaches an address without a gateway (main table, longest prefix), if it does. */
+  readonly onLink: (ip: Ip) => string | undefined;
 }
 
 /** The interface's own address of a family. */

@@ -56,28 +56,28 @@ export function attrs<const T extends AttributeTable>(
       return out as AttributesOf<T>;
     },
     locate(reader, offset) {
-      const end = reader.end;
-      for (let next = reader.nextAttribute(end); next >= 0; next = reader.nextAttribute(end)) {
-        if (offset < next) return step(byId[reader.attributeType], reader, offset);
-        reader.at = next;
-        reader.end = end;
-      }
-      return '';
+      if (!seek(reader, offset)) return '';
+      const entry = byId[reader.attributeType];
+      if (entry === undefined) return `.#${reader.attributeType}`;
+      const below = offset >= reader.at ? entry.codec.locate(reader, offset) : '';
+      return `.${entry.key}${below}`;
     },
   };
 }
 
-function step(
-  entry: { key: string; codec: Codec<unknown> } | undefined,
-  reader: Reader,
-  offset: number,
-): string {
-  if (entry === undefined) return `.#${reader.attributeType}`;
-  const below = offset >= reader.at ? entry.codec.locate(reader, offset) : '';
-  return `.${entry.key}${below}`;
+/** Narrows the reader to the attribute that holds byte `offset`; false if none does. */
+function seek(reader: Reader, offset: number): boolean {
+  const end = reader.end;
+  if (offset < reader.at) return false;
+  for (let next = reader.nextAttribute(end); next >= 0; next = reader.nextAttribute(end)) {
+    if (offset < next) return true;
+    reader.at = next;
+    reader.end = end;
+  }
+  return false;
 }
 
-/** Like attributes in a row inside one nest, all of the type `elementId`. */
+/** Like attributes in a row inside one nest, all of the type `elementId`; others among them are skipped. */
 export function list<T>(name: string, elementId: number, element: Codec<T>): Codec<readonly T[]> {
   return {
     name,
@@ -93,13 +93,23 @@ export function list<T>(name: string, elementId: number, element: Codec<T>): Cod
       const out: T[] = [];
       const end = reader.end;
       for (let next = reader.nextAttribute(end); next >= 0; next = reader.nextAttribute(end)) {
-        out.push(element.read(reader));
+        if (reader.attributeType === elementId) out.push(element.read(reader));
         reader.at = next;
         reader.end = end;
       }
       return out;
     },
-    locate: () => '',
+    locate(reader, offset) {
+      const end = reader.end;
+      let index = 0;
+      for (let next = reader.nextAttribute(end); next >= 0; next = reader.nextAttribute(end)) {
+        if (offset < next) return `[${index}]${offset >= reader.at ? element.locate(reader, offset) : ''}`;
+        reader.at = next;
+        reader.end = end;
+        index++;
+      }
+      return '';
+    },
   };
 }
 
@@ -130,7 +140,11 @@ export function struct<const T extends StructTable>(name: string, table: T): Str
     name,
     sizeBytes,
     typeFlags: 0,
-    of: (given) => Object.fromEntries(members.map(({ key }) => [key, given[key] ?? 0])) as StructOf<T>,
+    of(given) {
+      const out: Record<string, number> = {};
+      for (const { key } of members) out[key] = given[key] ?? 0;
+      return out as StructOf<T>;
+    },
     write(writer, value) {
       const start = writer.skip(sizeBytes);
       const after = writer.at;
@@ -180,7 +194,7 @@ export function message<H extends StructTable, A extends AttributeTable>(
     read: (reader) => ({ header: header.read(reader), attrs: body.read(reader) }),
     locate(reader, offset) {
       reader.take(header.sizeBytes);
-      return `${name}${body.locate(reader, offset)}`;
+      return body.locate(reader, offset);
     },
   };
 }

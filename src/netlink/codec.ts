@@ -15,7 +15,10 @@ export interface Codec<T> {
   write(writer: Writer, value: T): void;
   /** Reads from the reader's position to its end at most. */
   read(reader: Reader): T;
-  /** The path below this payload to the attribute that holds byte `offset` of the reader's buffer. */
+  /**
+   * The path below this payload to the attribute that holds byte `offset` of the reader's buffer, such as
+   * `.linkInfo.vxlan.port`; empty if no attribute does.
+   */
   locate(reader: Reader, offset: number): string;
 }
 
@@ -126,13 +129,23 @@ export const mac = leaf<Mac>(
 
 const NO_MAC = formatMac(new Uint8Array(6), 0);
 const utf8 = new TextEncoder();
-const utf8Decoder = new TextDecoder();
+const utf8Decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Writes text and as many NULs as `terminator` says. */
 export function writeText(writer: Writer, value: string, terminator: 0 | 1): void {
-  const bytes = utf8.encode(value);
-  const start = writer.skip(bytes.length + terminator);
-  writer.bytes.set(bytes, start);
+  const start = writer.skip(value.length + terminator);
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code > 0x7f) {
+      // Interface names may be any bytes; those that are not ASCII take more room than characters.
+      const bytes = utf8.encode(value);
+      writer.at = start;
+      writer.skip(bytes.length + terminator);
+      writer.bytes.set(bytes, start);
+      return;
+    }
+    writer.bytes[start + i] = code;
+  }
 }
 
 /** Reads text up to its NUL or the end of the payload. */

@@ -66,15 +66,15 @@ export const IFA_F = {
 
 // linux/if_link.h: IFLA_*
 export const linkAttributes = attrs('link', {
-  name: [3, str],
+  address: [1, mac],
   mtu: [4, u32],
   txQueueLength: [13, u32],
-  address: [1, mac],
-  link: [5, u32],
   master: [10, u32],
   operState: [16, u8],
-  linkInfo: [18, linkInfo],
   netNsFd: [28, u32],
+  name: [3, str],
+  link: [5, u32],
+  linkInfo: [18, linkInfo],
 });
 
 /** RTM_*LINK. */

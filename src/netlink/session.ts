@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { attrs } from './attributes.ts';
-import { type Codec, str, u32 } from './codec.ts';
+import { NLMSG_DONE, NLMSG_ERROR, NLMSG_MIN_TYPE, readAcknowledgement } from './acknowledgement.ts';
+import type { Codec } from './codec.ts';
 import { ERRNO, type NetlinkError, netlinkError } from './error.ts';
+import { eachMessage, type MessageHeader } from './frame.ts';
 import { align4, DecodeError, NLMSG_HDRLEN, Reader, Writer } from './wire.ts';
 
 /** `linux/netlink.h`, message flags. */
@@ -21,11 +22,6 @@ export const NLM_F = {
   CREATE: 0x400,
   APPEND: 0x800,
 } as const;
-
-const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
-const NLM_F_CAPPED = 0x100;
-const NLM_F_ACK_TLVS = 0x200;
 
 /** Enough for the largest dump datagram (32 KiB) and for a batch. */
 const BUFFER_BYTES = 64 * 1024;
@@ -53,46 +49,6 @@ export interface Request<T> {
   readonly value: T;
 }
 
-/** `struct nlmsghdr` without what only the session needs. */
-export interface MessageHeader {
-  readonly type: number;
-  readonly flags: number;
-  readonly sequence: number;
-  /** The socket that asked, or 0 for the kernel's own doing. */
-  readonly portId: number;
-}
-
-/** linux/netlink.h: NLMSGERR_ATTR_* */
-const extendedAck = attrs('extack', { message: [1, str], offset: [2, u32] });
-
-/** Calls `visit` for every message in a datagram, the reader narrowed to the message's payload. */
-export function eachMessage(
-  bytes: Uint8Array,
-  length: number,
-  visit: (header: MessageHeader, payload: Reader) => void,
-): void {
-  const reader = new Reader(bytes, 0, length);
-  let next = 0;
-  while (length - next >= NLMSG_HDRLEN) {
-    const start = next;
-    const size = reader.view.getUint32(start, true);
-    if (size < NLMSG_HDRLEN || start + size > length)
-      throw new DecodeError(`Message length ${size} at ${start}`);
-    reader.at = start + NLMSG_HDRLEN;
-    reader.end = start + size;
-    visit(
-      {
-        type: reader.view.getUint16(start + 4, true),
-        flags: reader.view.getUint16(start + 6, true),
-        sequence: reader.view.getUint32(start + 8, true),
-        portId: reader.view.getUint32(start + 12, true),
-      },
-      reader,
-    );
-    next = start + align4(size);
-  }
-}
-
 interface Pending {
   readonly id: number;
   readonly sequence: number;
@@ -109,11 +65,18 @@ interface Answer {
   readonly complete: boolean;
 }
 
+/** What is being read, and what of it is known so far. */
+interface Conversation {
+  /** Of the request whose answer ends it. */
+  readonly sequence: number;
+  readonly visit: (payload: Reader) => void;
+  readonly answer: { outcome: NetlinkError | 'done' | undefined; interrupted: boolean };
+}
+
 const DUMP_CHANGED = netlinkError(ERRNO.EINTR, { text: 'dump changed while it was read' });
 
-function lost(error: NetlinkError): Answer {
-  return { error, complete: false };
-}
+/** Errors of `receive` after which there may be more to receive. */
+const OVERRUN: ReadonlySet<number> = new Set([ERRNO.ENOBUFS, ERRNO.EMSGSIZE, ERRNO.EINTR]);
 
 function ignore(): void {
   // An acknowledgement has nothing but its errno.
@@ -125,7 +88,7 @@ export interface SessionCounters {
   readonly errorsByErrno: Map<number, number>;
 }
 
-/** One socket's requests. Not re-entrant: a batch is finished before a dump begins. */
+/** One socket's requests. Not re-entrant: who is visited by an answer must not use the session. */
 export class Session {
   readonly counters: SessionCounters = { requests: 0, errorsByErrno: new Map() };
   readonly #transport: Transport;
@@ -133,6 +96,9 @@ export class Session {
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   #sequence = 0;
   #pending: Pending[] = [];
+  /** The requests whose bytes are still in the writer: errors are looked up in them. */
+  #answered: readonly Pending[] = [];
+  #reading = false;
   #failed = new Map<number, NetlinkError>();
 
   constructor(transport: Transport) {
@@ -153,10 +119,9 @@ export class Session {
     return failed;
   }
 
-  /** Sends one request and waits for its acknowledgement. */
+  /** Sends one request and waits for its acknowledgement. A batch before it is sent first, its failures kept. */
   execute<T>(request: Request<T>): NetlinkError | undefined {
-    this.queue(0, request);
-    return this.finish().get(0);
+    return this.#converse(request, NLM_F.ACK, ignore);
   }
 
   /** Sends one request and gives every message of its answer to `visit`. Not for dumps. */
@@ -217,13 +182,15 @@ export class Session {
     const at = last.start - NLMSG_HDRLEN + 6;
     view.setUint16(at, view.getUint16(at, true) | NLM_F.ACK, true);
     const sent = this.#send();
-    const { error, complete } = sent === undefined ? this.#receive(last.sequence, ignore) : lost(sent);
+    const { error, complete } =
+      sent === undefined ? this.#receive(last.sequence, ignore) : { error: sent, complete: false };
     if (error === undefined) return;
     if (complete) this.#failed.set(last.id, error);
     else for (const { id } of pending) if (!this.#failed.has(id)) this.#failed.set(id, error);
   }
 
   #send(): NetlinkError | undefined {
+    if (this.#reading) throw new Error('A netlink session was used while its answer was read');
     const length = this.#writer.at;
     this.#writer.at = 0;
     this.#answered = this.#pending;
@@ -232,56 +199,66 @@ export class Session {
     return sent < 0 ? this.#count(netlinkError(-sent)) : undefined;
   }
 
-  /** The requests whose bytes are still in the writer: errors are looked up in them. */
-  #answered: Pending[] = [];
-
   /** Reads until the request `sequence` is answered. Earlier requests' failures are noted under their ids. */
   #receive(sequence: number, visit: (payload: Reader) => void): Answer {
-    let interrupted = false;
-    let outcome: NetlinkError | 'done' | undefined;
-    for (let i = 0; outcome === undefined && i < RECEIVES_MAX; i++) {
-      const length = this.#transport.receive(this.#buffer);
-      if (length < 0) return lost(this.#count(netlinkError(-length)));
-      try {
-        eachMessage(this.#buffer, length, (header, payload) => {
-          const asked = this.#answered.find((pending) => pending.sequence === header.sequence);
-          if (asked === undefined) return;
-          if ((header.flags & NLM_F.DUMP_INTR) !== 0) interrupted = true;
-          if (header.type === NLMSG_ERROR || header.type === NLMSG_DONE) {
-            const error = this.#readError(header, payload, asked);
-            if (asked.sequence === sequence) outcome = error ?? 'done';
-            else if (error !== undefined) this.#failed.set(asked.id, error);
-          } else if (asked.sequence === sequence) {
-            visit(payload);
-          }
-        });
-      } catch (error) {
-        if (!(error instanceof DecodeError)) throw error;
-        return lost(this.#count(netlinkError(ERRNO.EIO, { text: error.message })));
+    const answer: Conversation['answer'] = { outcome: undefined, interrupted: false };
+    this.#reading = true;
+    try {
+      for (let i = 0; answer.outcome === undefined && i < RECEIVES_MAX; i++) {
+        const length = this.#transport.receive(this.#buffer);
+        if (length < 0) return this.#lose(-length, -length === ERRNO.EAGAIN ? 'no answer' : undefined);
+        this.#readDatagram(length, { sequence, visit, answer });
       }
+    } catch (error) {
+      const lost = this.#lose(ERRNO.EIO, error instanceof DecodeError ? error.message : undefined);
+      if (!(error instanceof DecodeError)) throw error;
+      return lost;
+    } finally {
+      this.#reading = false;
     }
-    if (outcome === undefined) return lost(netlinkError(ERRNO.EIO, { text: 'endless answer' }));
+    const { outcome, interrupted } = answer;
+    if (outcome === undefined) return this.#lose(ERRNO.EIO, 'endless answer');
     if (outcome !== 'done') return { error: outcome, complete: true };
     return { error: interrupted ? DUMP_CHANGED : undefined, complete: true };
   }
 
+  #readDatagram(length: number, { sequence, visit, answer }: Conversation): void {
+    eachMessage(this.#buffer, length, (header, payload) => {
+      // What nobody waits for is left from a conversation that broke off.
+      const asked = this.#answered.find((pending) => pending.sequence === header.sequence);
+      if (asked === undefined) return;
+      if ((header.flags & NLM_F.DUMP_INTR) !== 0) answer.interrupted = true;
+      if (header.type === NLMSG_ERROR || header.type === NLMSG_DONE) {
+        const error = this.#readError(header, payload, asked);
+        if (asked.sequence === sequence) answer.outcome = error ?? 'done';
+        else if (error !== undefined) this.#failed.set(asked.id, error);
+      } else if (asked.sequence === sequence && header.type >= NLMSG_MIN_TYPE) {
+        visit(payload);
+      }
+    });
+  }
+
   #readError(header: MessageHeader, payload: Reader, asked: Pending): NetlinkError | undefined {
-    const errno = -payload.view.getInt32(payload.take(4), true);
+    const { errno, text, offset } = readAcknowledgement(payload, header);
     if (errno === 0) return undefined;
-    if ((header.flags & NLM_F_ACK_TLVS) === 0) return this.#count(netlinkError(errno));
-    if (header.type === NLMSG_ERROR) {
-      const echoed = payload.view.getUint32(payload.take(4), true);
-      payload.take((header.flags & NLM_F_CAPPED) !== 0 ? NLMSG_HDRLEN - 4 : align4(echoed) - 4);
-    }
-    const { message, offset } = extendedAck.read(payload);
-    return this.#count(netlinkError(errno, { text: message, path: this.#pathTo(offset, asked) }));
+    return this.#count(netlinkError(errno, { text, path: this.#pathTo(offset, asked) }));
+  }
+
+  /**
+   * Gives a conversation up. What is left of the answer is dropped: a dump of which nobody reads the rest
+   * would stay open, and the next one would be refused with EBUSY.
+   */
+  #lose(errno: number, text: string | undefined): Answer {
+    for (let i = 0, length = 0; i < RECEIVES_MAX && (length >= 0 || OVERRUN.has(-length)); i++)
+      length = this.#transport.receive(this.#buffer);
+    return { error: this.#count(netlinkError(errno, { text })), complete: false };
   }
 
   /** Walks the offset that the kernel blames back through the table of the request. */
   #pathTo(offset: number | undefined, asked: Pending): string | undefined {
     if (offset === undefined) return undefined;
     const reader = new Reader(this.#writer.bytes, asked.start, asked.end);
-    return asked.codec.locate(reader, asked.start - NLMSG_HDRLEN + offset);
+    return asked.codec.name + asked.codec.locate(reader, asked.start - NLMSG_HDRLEN + offset);
   }
 
   #count(error: NetlinkError): NetlinkError {

@@ -24,53 +24,62 @@ export function tagged<const T extends Readonly<Record<string, Codec<unknown>>>>
   ids: TagIds,
   table: T,
 ): Codec<TaggedOf<T>> {
-  const kinds: Readonly<Record<string, Codec<unknown> | undefined>> = table;
-  const find = (reader: Reader, id: number) => {
-    const { at, end } = reader;
-    for (let next = reader.nextAttribute(end); next >= 0; next = reader.nextAttribute(end)) {
-      if (reader.attributeType === id) return { at, end };
-      reader.at = next;
-      reader.end = end;
-    }
-    reader.at = at;
-    return undefined;
-  };
-  const readKind = (reader: Reader): string => {
-    const outer = find(reader, ids.kindId);
-    if (outer === undefined) return '';
-    const kind = readText(reader);
-    reader.at = outer.at;
-    reader.end = outer.end;
-    return kind;
-  };
+  const kinds = new Map(Object.entries(table));
   return {
     name,
     typeFlags: 0,
     write(writer, value) {
-      const tag: { kind: PropertyKey; data?: unknown } = value;
+      const tag: { kind: PropertyKey; name?: string; data?: unknown } = value;
+      const kind = tag.kind === 'unknown' ? (tag.name ?? '') : String(tag.kind);
       const start = writer.openAttribute(ids.kindId);
-      writeText(writer, String(tag.kind), 0);
+      writeText(writer, kind, 0);
       writer.closeAttribute(start);
-      const codec = kinds[String(tag.kind)];
+      const codec = kinds.get(kind);
       if (codec === undefined || tag.data === undefined) return;
       const data = writer.openAttribute(ids.dataId | codec.typeFlags);
       codec.write(writer, tag.data);
       writer.closeAttribute(data);
     },
     read(reader) {
-      const kind = readKind(reader);
-      const codec = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
-      if (codec === undefined) return { kind: 'unknown', name: kind };
-      const outer = find(reader, ids.dataId);
-      const out: unknown = outer === undefined ? { kind } : { kind, data: codec.read(reader) };
-      reader.at = reader.end;
+      const { end } = reader;
+      const kind = readKind(reader, ids.kindId);
+      const codec = kinds.get(kind);
+      let out: unknown = { kind: 'unknown', name: kind };
+      if (codec !== undefined)
+        out = enter(reader, ids.dataId) ? { kind, data: codec.read(reader) } : { kind };
+      reader.at = end;
+      reader.end = end;
       return out as TaggedOf<T>;
     },
     locate(reader, offset) {
-      const kind = readKind(reader);
-      const outer = find(reader, ids.dataId);
-      if (outer === undefined || offset < reader.at - NLA_HDRLEN) return '';
-      return `.${kind}${kinds[kind]?.locate(reader, offset) ?? ''}`;
+      const { at, end } = reader;
+      const kind = readKind(reader, ids.kindId);
+      if (enter(reader, ids.dataId) && offset >= reader.at - NLA_HDRLEN && offset < reader.end)
+        return `.${kind}${offset >= reader.at ? (kinds.get(kind)?.locate(reader, offset) ?? '') : ''}`;
+      reader.at = at;
+      reader.end = end;
+      return enter(reader, ids.kindId) && offset < reader.end ? '.kind' : '';
     },
   };
+}
+
+/** Narrows the reader to the attribute of type `id`; false, and the reader as it was, if there is none. */
+function enter(reader: Reader, id: number): boolean {
+  const { at, end } = reader;
+  for (let next = reader.nextAttribute(end); next >= 0; next = reader.nextAttribute(end)) {
+    if (reader.attributeType === id) return true;
+    reader.at = next;
+    reader.end = end;
+  }
+  reader.at = at;
+  return false;
+}
+
+/** Reads the name of the kind and leaves the reader as it was. */
+function readKind(reader: Reader, id: number): string {
+  const { at, end } = reader;
+  const kind = enter(reader, id) ? readText(reader) : '';
+  reader.at = at;
+  reader.end = end;
+  return kind;
 }

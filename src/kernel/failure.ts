@@ -1,0 +1,51 @@
+/**
+ * What the kernel's refusals mean.
+ *
+ * @module
+ */
+import { describe, type KernelObject } from '../model/objects.ts';
+import { ERRNO, type NetlinkError } from '../netlink/error.ts';
+import type { Failure, FailureKind, Verb } from '../reconcile/target.ts';
+
+/** A failed change, with the object as iproute2 would name it. */
+export function changeFailure(verb: Verb, object: KernelObject, error: NetlinkError): Failure {
+  return {
+    kind: kindOf(object, error.errno),
+    message: `Cannot ${verb} ${describe(object)}: ${error.message}`,
+  };
+}
+
+/** A failed look. */
+export function lookFailure(what: string, error: NetlinkError): Failure {
+  const kind = isDenied(error.errno) ? 'denied' : 'other';
+  return { kind, message: `Cannot read ${what}: ${error.message}` };
+}
+
+/** A link that should carry the object is not there. */
+export function noLink(verb: Verb, object: KernelObject, link: string): Failure {
+  return { kind: 'no-link', message: `Cannot ${verb} ${describe(object)}: no link ${link}` };
+}
+
+/** Whether a refusal means that the change was not needed. */
+export function isAlreadyDone(verb: Verb, object: KernelObject, errno: number): boolean {
+  if (verb === 'remove') return GONE.has(errno);
+  return object.kind === 'address' && errno === ERRNO.EEXIST;
+}
+
+const GONE: ReadonlySet<number> = new Set([ERRNO.ENOENT, ERRNO.ESRCH, ERRNO.ENODEV, ERRNO.EADDRNOTAVAIL]);
+const UNSUPPORTED: ReadonlySet<number> = new Set([
+  ERRNO.EOPNOTSUPP,
+  ERRNO.EAFNOSUPPORT,
+  ERRNO.EPROTONOSUPPORT,
+]);
+
+function kindOf(object: KernelObject, errno: number): FailureKind {
+  if (isDenied(errno)) return 'denied';
+  if (object.kind === 'link' && errno === ERRNO.EEXIST) return 'conflict';
+  if (UNSUPPORTED.has(errno)) return 'unsupported';
+  return errno === ERRNO.ENODEV ? 'no-link' : 'other';
+}
+
+function isDenied(errno: number): boolean {
+  return errno === ERRNO.EPERM || errno === ERRNO.EACCES;
+}

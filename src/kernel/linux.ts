@@ -1,0 +1,238 @@
+/**
+ * The Linux kernel as a target: reads it object by object, and makes changes in batches of netlink messages.
+ *
+ * @module
+ */
+import type { KernelObject, OffloadObject } from '../model/objects.ts';
+import { ERRNO, type NetlinkError } from '../netlink/error.ts';
+import { ETHTOOL_FAMILY, readFeature, writeFeature } from '../netlink/ethtool.ts';
+import { GenericFamilies } from '../netlink/generic.ts';
+import { AF, addressMessage, IFF, linkMessage, neighbourMessage, routeMessage } from '../netlink/route.ts';
+import type { Session } from '../netlink/session.ts';
+import type { Change, Failure, Look, LookVisitor, Scope, Target } from '../reconcile/target.ts';
+import { addressOwner, dumpAddresses, readAddress } from './addresses.ts';
+import { changeFailure, isAlreadyDone, lookFailure, noLink } from './failure.ts';
+import { readFile, readSysctl, writeFile, writeSysctl } from './files.ts';
+import { LinkTable } from './link-table.ts';
+import { deleteLink, dumpLinks, getLink, type LinkMessage, readLink } from './links.ts';
+import { dumpNeighbours, readNeighbour } from './neighbours.ts';
+import { isRouteNetlink, requestFor } from './requests.ts';
+import { dumpRoutes, readRoute, routeOwner } from './routes.ts';
+
+/** What the kernel is reached through. */
+export interface LinuxKernelOptions {
+  /** Over a NETLINK_ROUTE socket. */
+  readonly route: Session;
+  /** Over a NETLINK_GENERIC socket. */
+  readonly generic: Session;
+  /** Where kernel settings are: /proc/sys, except in tests. */
+  readonly sysctlRoot: string;
+}
+
+/** One network namespace's kernel. */
+export class LinuxKernel implements Target {
+  /** The links as the last look found them. */
+  readonly links = new LinkTable();
+  readonly #route: Session;
+  readonly #generic: Session;
+  readonly #families: GenericFamilies;
+  readonly #sysctlRoot: string;
+
+  constructor({ route, generic, sysctlRoot }: LinuxKernelOptions) {
+    this.#route = route;
+    this.#generic = generic;
+    this.#families = new GenericFamilies(generic);
+    this.#sysctlRoot = sysctlRoot;
+  }
+
+  observe(scope: Scope, look: Look, visit: LookVisitor): Failure | undefined {
+    switch (scope) {
+      case 'links':
+        return this.#observeLinks(look, visit);
+      case 'node':
+        return this.#observeNode(look, visit);
+      case 'peers':
+        return this.#observePeers(look, visit);
+      case 'files':
+        for (const object of look.probe) {
+          const file = object.kind === 'file' ? readFile(object) : undefined;
+          if (file !== undefined) visit({ object: file, owner: 'ours' });
+        }
+        return undefined;
+    }
+  }
+
+  apply(changes: readonly Change[]): ReadonlyMap<number, Failure> {
+    const failures = new Map<number, Failure>();
+    let queued = false;
+    const flush = () => {
+      for (const [i, error] of this.#route.finish()) {
+        const change = changes[i];
+        if (change === undefined || isAlreadyDone(change.verb, change.object, error.errno)) continue;
+        failures.set(i, changeFailure(change.verb, change.object, error));
+      }
+      queued = false;
+    };
+    changes.forEach((change, i) => {
+      const { object } = change;
+      if (isRouteNetlink(object) && object.kind !== 'link') {
+        const outcome = requestFor(change, object, this.links);
+        if ('failure' in outcome) failures.set(i, outcome.failure);
+        else if ('request' in outcome) this.#route.queue(i, outcome.request);
+        queued = true;
+        return;
+      }
+      if (queued) flush();
+      const failure = this.#applyAlone(change);
+      if (failure !== undefined) failures.set(i, failure);
+    });
+    flush();
+    return failures;
+  }
+
+  /** Changes that are not batched: links, since what follows needs their index, and all that is not NETLINK_ROUTE. */
+  #applyAlone(change: Change): Failure | undefined {
+    const { verb, object } = change;
+    switch (object.kind) {
+      case 'sysctl':
+        return verb === 'remove' ? undefined : writeSysctl(object, this.#sysctlRoot);
+      case 'file':
+        return verb === 'remove' ? undefined : writeFile(object);
+      case 'offload':
+        return verb === 'remove' ? undefined : this.#writeOffload(change, object);
+      case 'link':
+        return this.#applyLink(change, object.name);
+      default:
+        return undefined;
+    }
+  }
+
+  #applyLink(change: Change, name: string): Failure | undefined {
+    const { verb, object } = change;
+    if (!isRouteNetlink(object)) return undefined;
+    if (verb === 'recreate') {
+      const error = this.#route.execute(deleteLink(name));
+      if (error !== undefined && error.errno !== ERRNO.ENODEV) return changeFailure(verb, object, error);
+      this.links.delete(name);
+    }
+    const outcome = requestFor(change, object, this.links);
+    if ('failure' in outcome) return outcome.failure;
+    const error = 'request' in outcome ? this.#route.execute(outcome.request) : undefined;
+    if (error !== undefined && !isAlreadyDone(verb, object, error.errno))
+      return changeFailure(verb, object, error);
+    this.links.delete(name);
+    if (verb !== 'remove') this.#route.ask(getLink(name), linkMessage, (message) => this.#learn(message));
+    return undefined;
+  }
+
+  #observeLinks({ claims }: Look, visit: LookVisitor): Failure | undefined {
+    const found: LinkMessage[] = [];
+    this.links.clear();
+    const error = this.#route.dump(dumpLinks, linkMessage, {
+      visit: (message) => {
+        this.#learn(message);
+        if (claims.links.has(message.attrs.name ?? '')) found.push(message);
+      },
+      restart: () => {
+        this.links.clear();
+        found.length = 0;
+      },
+    });
+    if (error !== undefined) return lookFailure('links', error);
+    for (const message of found) {
+      const object = readLink(message, this.links);
+      if (object !== undefined) visit({ object, owner: object.device.type === 'vxlan' ? 'ours' : 'alien' });
+    }
+    return undefined;
+  }
+
+  #observeNode({ claims, probe }: Look, visit: LookVisitor): Failure | undefined {
+    const error = this.#route.dump(dumpAddresses, addressMessage, {
+      visit: (message) => {
+        const object = readAddress(message, this.links);
+        if (object !== undefined) visit({ object, owner: addressOwner(object, claims) });
+      },
+      restart: nothing,
+    });
+    if (error !== undefined) return lookFailure('addresses', error);
+    for (const object of probe) {
+      const found = this.#probe(object);
+      if (found !== undefined) visit({ object: found, owner: 'ours' });
+    }
+    return undefined;
+  }
+
+  #probe(object: KernelObject): KernelObject | undefined {
+    if (object.kind === 'up') return this.links.byName(object.link)?.up ? object : undefined;
+    if (object.kind === 'sysctl') return readSysctl(object, this.#sysctlRoot);
+    return object.kind === 'offload' ? this.#readOffload(object) : undefined;
+  }
+
+  #observePeers({ claims }: Look, visit: LookVisitor): Failure | undefined {
+    for (const family of [4, 6] as const) {
+      const error = this.#route.dump(dumpRoutes(family), routeMessage, {
+        visit: (message) => {
+          const object = readRoute(message, this.links);
+          if (object !== undefined) visit({ object, owner: routeOwner(object, claims) });
+        },
+        restart: nothing,
+      });
+      if (error !== undefined && error.errno !== ERRNO.EAFNOSUPPORT)
+        return lookFailure(`IPv${family} routes`, error);
+    }
+    for (const name of claims.links) {
+      const link = this.links.byName(name);
+      const error = link === undefined ? undefined : this.#observeNeighbours(link.index, visit);
+      if (error !== undefined) return lookFailure(`neighbours of ${name}`, error);
+    }
+    return undefined;
+  }
+
+  #observeNeighbours(index: number, visit: LookVisitor): NetlinkError | undefined {
+    for (const family of [AF.INET, AF.INET6, AF.BRIDGE]) {
+      const error = this.#route.dump(dumpNeighbours(family, index), neighbourMessage, {
+        visit: (message) => {
+          if (message.header.ifindex !== index) return;
+          const read = readNeighbour(message, this.links);
+          if (read?.permanent) visit({ object: read.object, owner: 'ours' });
+        },
+        restart: nothing,
+      });
+      if (error !== undefined && error.errno !== ERRNO.EAFNOSUPPORT) return error;
+    }
+    return undefined;
+  }
+
+  /** A feature that this kernel cannot show or change reads as wanted: there is nothing to be done about it. */
+  #readOffload(object: OffloadObject): OffloadObject | undefined {
+    const { link, feature } = object;
+    const known = this.links.byName(link);
+    const familyId = this.#families.resolve(ETHTOOL_FAMILY);
+    if (known === undefined) return undefined;
+    if (typeof familyId !== 'number') return object;
+    const on = readFeature(this.#generic, { familyId, link: known.index, feature });
+    return typeof on === 'boolean' ? { ...object, on } : object;
+  }
+
+  #writeOffload({ verb }: Change, object: OffloadObject): Failure | undefined {
+    const { link, feature, on } = object;
+    const known = this.links.byName(link);
+    if (known === undefined) return noLink(verb, object, link);
+    const familyId = this.#families.resolve(ETHTOOL_FAMILY);
+    if (typeof familyId !== 'number') return changeFailure(verb, object, familyId);
+    const error = writeFeature(this.#generic, { familyId, link: known.index, feature, on });
+    if (error === undefined) return undefined;
+    this.#families.forget(ETHTOOL_FAMILY);
+    return changeFailure(verb, object, error);
+  }
+
+  #learn({ header, attrs }: LinkMessage): void {
+    if (attrs.name === undefined) return;
+    this.links.set({ index: header.index, name: attrs.name, up: (header.flags & IFF.UP) !== 0 });
+  }
+}
+
+/** Objects that a look shows twice do no harm. */
+function nothing(): void {
+  // Nothing has to be taken back.
+}

@@ -1,0 +1,64 @@
+/**
+ * From a change to the netlink request that makes it: names become indexes here.
+ *
+ * @module
+ */
+import type { KernelObject, LinkObject } from '../model/objects.ts';
+import type { Request } from '../netlink/session.ts';
+import type { Change, Failure } from '../reconcile/target.ts';
+import { addressRequest } from './addresses.ts';
+import { noLink } from './failure.ts';
+import type { LinkTable } from './link-table.ts';
+import { changeVxlan, createVxlan, deleteLink, setLinkUp } from './links.ts';
+import { neighbourRequest } from './neighbours.ts';
+import { deleteRoute, setRoute } from './routes.ts';
+
+/** The kinds of object that a netlink request makes. */
+export type RouteNetlinkObject = Exclude<KernelObject, { kind: 'sysctl' | 'offload' | 'file' }>;
+
+/** Whether the object is made by a NETLINK_ROUTE request. */
+export function isRouteNetlink(object: KernelObject): object is RouteNetlinkObject {
+  return object.kind !== 'sysctl' && object.kind !== 'offload' && object.kind !== 'file';
+}
+
+/** A request, that there is nothing to do because the link has gone, or why there can be none. */
+export type RequestOutcome =
+  | { readonly request: Request<unknown> }
+  | { readonly done: true }
+  | { readonly failure: Failure };
+
+/** The request for a change of `object`, which is that of the change. */
+export function requestFor(change: Change, object: RouteNetlinkObject, links: LinkTable): RequestOutcome {
+  if (object.kind === 'link') return linkRequest(change, object, links);
+  const link = links.byName(object.link);
+  if (link === undefined) {
+    return change.verb === 'remove' ? { done: true } : { failure: noLink(change.verb, object, object.link) };
+  }
+  const removing = change.verb === 'remove';
+  switch (object.kind) {
+    case 'up':
+      return removing ? { done: true } : { request: setLinkUp(link.index) };
+    case 'address':
+      return { request: addressRequest(removing ? 'remove' : 'add', object, link.index) };
+    case 'route':
+      return { request: removing ? deleteRoute(object, link.index) : setRoute(object, link.index) };
+    case 'neighbour':
+    case 'fdb':
+      return { request: neighbourRequest(removing ? 'remove' : 'set', object, link.index) };
+  }
+}
+
+function linkRequest({ verb, was }: Change, link: LinkObject, links: LinkTable): RequestOutcome {
+  if (verb === 'remove') return { request: deleteLink(link.name) };
+  const { device } = link;
+  if (device.type !== 'vxlan')
+    return { failure: { kind: 'other', message: `Not a device to make: ${link.name}` } };
+  const parent = device.parent === undefined ? undefined : links.byName(device.parent);
+  if (device.parent !== undefined && parent === undefined)
+    return { failure: noLink(verb, link, device.parent) };
+  const known = links.byName(link.name);
+  if (verb === 'replace' && known !== undefined && was?.kind === 'link') {
+    return { request: changeVxlan(link, device, { index: known.index, was, parentIndex: parent?.index }) };
+  }
+  return { request: createVxlan(link, device, parent?.index) };
+}

@@ -1,0 +1,97 @@
+/**
+ * Routes between objects and RTM_*ROUTE.
+ *
+ * @module
+ */
+import { type Ip, type Prefix, prefixBase, prefixLength } from '../model/ip.ts';
+import { ROUTE_PROTOCOL, type RouteObject } from '../model/objects.ts';
+import type { Infer } from '../netlink/codec.ts';
+import {
+  AF,
+  RT_SCOPE,
+  RT_TABLE_MAIN,
+  RTM,
+  RTM_F_CLONED,
+  RTN_UNICAST,
+  RTNH_F_ONLINK,
+  RTPROT,
+  routeMessage,
+  rtmsg,
+} from '../netlink/route.ts';
+import { NLM_F, type Request } from '../netlink/session.ts';
+import type { Claims, Owner } from '../reconcile/target.ts';
+import type { LinkTable } from './link-table.ts';
+
+/** A decoded RTM_NEWROUTE. */
+export type RouteMessage = Infer<typeof routeMessage>;
+
+/** The metric that the kernel gives to IPv6 routes without one (IP6_RT_PRIO_USER). */
+const IPV6_METRIC = 1024;
+
+/** Asks for table main of a family. */
+export function dumpRoutes(family: 4 | 6): Request<RouteMessage> {
+  const header = rtmsg.of({ family: family === 4 ? AF.INET : AF.INET6, table: RT_TABLE_MAIN });
+  return { type: RTM.GETROUTE, flags: 0, codec: routeMessage, value: { header, attrs: {} } };
+}
+
+/** Creates or replaces a route. The kernel takes the place of any with the same destination and metric. */
+export function setRoute(route: RouteObject, index: number): Request<RouteMessage> {
+  return {
+    type: RTM.NEWROUTE,
+    flags: NLM_F.CREATE | NLM_F.REPLACE,
+    codec: routeMessage,
+    value: routeValue(route, { index, protocol: ROUTE_PROTOCOL, type: RTN_UNICAST }),
+  };
+}
+
+/** Removes a route: just this one, with its gateway, link and protocol. */
+export function deleteRoute(route: RouteObject, index: number): Request<RouteMessage> {
+  return {
+    type: RTM.DELROUTE,
+    flags: 0,
+    codec: routeMessage,
+    value: routeValue(route, { index, protocol: route.protocol, type: 0 }),
+  };
+}
+
+function routeValue(
+  { dst, gateway, onlink, metric }: RouteObject,
+  { index, protocol, type }: { index: number; protocol: number; type: number },
+): RouteMessage {
+  const header = rtmsg.of({
+    family: dst.includes(':') ? AF.INET6 : AF.INET,
+    dstLength: prefixLength(dst),
+    table: RT_TABLE_MAIN,
+    protocol,
+    scope: gateway === undefined ? RT_SCOPE.LINK : RT_SCOPE.UNIVERSE,
+    type,
+    flags: onlink ? RTNH_F_ONLINK : 0,
+  });
+  return { header, attrs: { dst: prefixBase(dst), gateway, oif: index, priority: metric } };
+}
+
+/** The object that a message shows, if it is a plain unicast route of table main. */
+export function readRoute({ header, attrs }: RouteMessage, links: LinkTable): RouteObject | undefined {
+  if ((attrs.table ?? header.table) !== RT_TABLE_MAIN || header.type !== RTN_UNICAST) return undefined;
+  if ((header.flags & RTM_F_CLONED) !== 0) return undefined;
+  const link = links.nameOf(attrs.oif);
+  if (link === undefined) return undefined;
+  const ipv6 = header.family === AF.INET6;
+  const base: Ip | string = attrs.dst ?? (ipv6 ? '::' : '0.0.0.0');
+  return {
+    kind: 'route',
+    dst: `${base}/${header.dstLength}` as Prefix,
+    gateway: attrs.gateway,
+    link,
+    onlink: (header.flags & RTNH_F_ONLINK) !== 0,
+    protocol: header.protocol,
+    metric: ipv6 && attrs.priority === IPV6_METRIC ? undefined : attrs.priority,
+  };
+}
+
+/** Ours are those of our protocol anywhere, and on our links all that the kernel did not make. */
+export function routeOwner({ link, protocol }: RouteObject, { links }: Claims): Owner {
+  if (protocol === ROUTE_PROTOCOL) return 'ours';
+  if (protocol === RTPROT.KERNEL) return 'kernel';
+  return links.has(link) ? 'ours' : 'alien';
+}

@@ -1,0 +1,30 @@
+/**
+ * What a backend is to the plan.
+ *
+ * @module
+ */
+import type { Lease } from '../model/lease.ts';
+import type { BackendConfig, NetworkConfig } from '../model/network.ts';
+import type { KernelObject } from '../model/objects.ts';
+import type { Underlay } from '../model/underlay.ts';
+
+/** All that a plan depends on, except the peers. */
+export interface Inputs {
+  readonly network: NetworkConfig;
+  /** The own lease, with the VTEP addresses that this node has published. */
+  readonly own: Lease;
+  readonly underlay: Underlay;
+  readonly subnetFile: string;
+  /** What FLANNEL_IPMASQ says. */
+  readonly ipMasq: boolean;
+}
+
+/** What a backend has to say. `config` is the backend's own, already told apart. */
+export interface Backend<C extends BackendConfig> {
+  /** The objects that the node needs whatever its peers, in the order of their making. */
+  planNode(inputs: Inputs, config: C): readonly KernelObject[];
+  /** The objects that reach one peer, in the order of their making; none if it shares no family with us. */
+  planPeer(peer: Lease, inputs: Inputs, config: C): readonly KernelObject[];
+  /** What pods may send, in bytes. */
+  podMtuBytes(inputs: Inputs, config: C): number;
+}

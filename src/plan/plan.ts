@@ -1,0 +1,38 @@
+/**
+ * From configuration and leases to the objects that should exist. Pure: equal inputs give equal plans.
+ *
+ * @module
+ */
+import type { Lease } from '../model/lease.ts';
+import type { BackendConfig } from '../model/network.ts';
+import type { FileObject, KernelObject } from '../model/objects.ts';
+import type { Backend, Inputs } from './backend.ts';
+import { hostGw } from './host-gw.ts';
+import { planSubnetEnv } from './subnet-env.ts';
+import { vxlan } from './vxlan.ts';
+
+/** The desired state, its peers made on demand: never held whole. */
+export interface Plan {
+  readonly node: readonly KernelObject[];
+  readonly files: readonly FileObject[];
+  readonly peer: (lease: Lease) => readonly KernelObject[];
+}
+
+/** Computes the desired state. */
+export function plan(inputs: Inputs): Plan {
+  const { backend } = inputs.network;
+  switch (backend.type) {
+    case 'vxlan':
+      return assemble(vxlan, inputs, backend);
+    case 'host-gw':
+      return assemble(hostGw, inputs, backend);
+  }
+}
+
+function assemble<C extends BackendConfig>(backend: Backend<C>, inputs: Inputs, config: C): Plan {
+  return {
+    node: backend.planNode(inputs, config),
+    files: [planSubnetEnv(inputs, backend.podMtuBytes(inputs, config))],
+    peer: (lease) => backend.planPeer(lease, inputs, config),
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * The VXLAN backend: a device per family, and for each peer a neighbour, a forwarding entry and a route
+ * (flannel's `pkg/backend/vxlan`).
+ *
+ * @module
+ */
+import { addressBits, FAMILIES, type Family, familyOf, prefixBase } from '../model/ip.ts';
+import { type Lease, leaseFamily } from '../model/lease.ts';
+import type { VxlanConfig } from '../model/network.ts';
+import type { KernelObject } from '../model/objects.ts';
+import { underlayIp } from '../model/underlay.ts';
+import type { Backend, Inputs } from './backend.ts';
+import { route } from './route.ts';
+
+/** Outer Ethernet, IP, UDP and VXLAN headers over IPv4; flannel takes it for both families. */
+const ENCAPSULATION_BYTES = 50;
+/** The same over IPv6: the kernel holds the device to it. */
+const ENCAPSULATION_V6_BYTES = 70;
+/** What `ethtool` calls the feature that loses packets on some network cards (flannel#1279). */
+const TX_CHECKSUM = 'tx-checksum-ip-generic';
+
+/** The name of the device of a family. */
+export function vxlanDeviceName(vni: number, family: Family): string {
+  return family === 4 ? `flannel.${vni}` : `flannel-v6.${vni}`;
+}
+
+/** The largest packet, in bytes, that a family's device can carry. */
+export function vxlanMtuBytes(config: VxlanConfig, linkMtuBytes: number, family: Family): number {
+  const asked = (config.mtuBytes ?? linkMtuBytes) - ENCAPSULATION_BYTES;
+  const limit = linkMtuBytes - (family === 4 ? ENCAPSULATION_BYTES : ENCAPSULATION_V6_BYTES);
+  return Math.min(asked, limit);
+}
+
+/** See {@link Backend}. */
+export const vxlan: Backend<VxlanConfig> = {
+  planNode: (inputs, config) => FAMILIES.flatMap((family) => planDevice(inputs, config, family)),
+  planPeer(peer, inputs, config) {
+    const objects: KernelObject[] = [];
+    for (const family of FAMILIES) planPeerFamily(peer, { inputs, config, family, objects });
+    return objects;
+  },
+  podMtuBytes: ({ own, underlay }, config) =>
+    Math.min(
+      ...FAMILIES.filter((family) => leaseFamily(own, family)).map((family) =>
+        vxlanMtuBytes(config, underlay.mtuBytes, family),
+      ),
+    ),
+};
+
+function planDevice({ own, underlay }: Inputs, config: VxlanConfig, family: Family): KernelObject[] {
+  const ours = leaseFamily(own, family);
+  const local = underlayIp(underlay, family);
+  if (ours?.vtep === undefined || local === undefined) return [];
+  const name = vxlanDeviceName(config.vni, family);
+  const { vni, port, learning, gbp } = config;
+  return [
+    {
+      kind: 'link',
+      name,
+      mtuBytes: vxlanMtuBytes(config, underlay.mtuBytes, family),
+      mac: ours.vtep.mac,
+      device: { type: 'vxlan', vni, port, local, parent: underlay.name, learning, gbp },
+    },
+    { kind: 'sysctl', name: `net/ipv6/conf/${name}/accept_ra`, value: '0', optional: true },
+    { kind: 'offload', link: name, feature: TX_CHECKSUM, on: config.txChecksumOffload },
+    { kind: 'address', link: name, ip: prefixBase(ours.subnet), length: addressBits(family) },
+    { kind: 'up', link: name },
+  ];
+}
+
+interface PeerFamilyWork {
+  readonly inputs: Inputs;
+  readonly config: VxlanConfig;
+  readonly family: Family;
+  readonly objects: KernelObject[];
+}
+
+function planPeerFamily(peer: Lease, { inputs, config, family, objects }: PeerFamilyWork): void {
+  const theirs = leaseFamily(peer, family);
+  if (theirs === undefined || leaseFamily(inputs.own, family) === undefined) return;
+  const { subnet, publicIp, vtep } = theirs;
+  const direct = config.directRouting ? inputs.underlay.onLink(publicIp) : undefined;
+  if (direct !== undefined) {
+    objects.push(route(subnet, { gateway: publicIp, link: direct, onlink: false }));
+    return;
+  }
+  if (vtep === undefined || familyOf(publicIp) !== family) return;
+  const link = vxlanDeviceName(config.vni, family);
+  const base = prefixBase(subnet);
+  objects.push(
+    { kind: 'neighbour', link, ip: base, mac: vtep.mac },
+    { kind: 'fdb', link, mac: vtep.mac, dst: publicIp },
+    route(subnet, { gateway: base, link, onlink: true }),
+  );
+}

@@ -1,0 +1,298 @@
+/**
+ * The engine: triggers lead to passes, a pass reads the kernel, compares it with the plan and sends the
+ * difference. Events only say where to look; nothing that exists is trusted to stay.
+ *
+ * @module
+ */
+import type { Clock, Timer } from '../model/clock.ts';
+import type { Lease, LeaseSet } from '../model/lease.ts';
+import { type KernelObject, type Key, keyOf } from '../model/objects.ts';
+import { difference } from './diff.ts';
+import { Dirt } from './dirt.ts';
+import { syncLeases } from './lease-sync.ts';
+import { type NodeStage, runNodeStage } from './node-stage.ts';
+import { Pass } from './pass.ts';
+import { applySlots, lookAtPeers, type PeerStage, unseenSlots } from './peer-stage.ts';
+import { type PeerEntry, PeerTable } from './peer-table.ts';
+import { Retries } from './retries.ts';
+import type { Change, Claims, Observed, Target } from './target.ts';
+
+/** After a pass the next waits at least this long, and twice as long as the pass took. */
+const GAP_MS_MIN = 2;
+const GAP_MS_MAX = 1_000;
+/** Everything is looked at again this often although no event said so; rarer where a look costs more. */
+const AUDIT_MS_MIN = 60_000;
+const AUDIT_COST_FACTOR = 10_000;
+
+/** The desired state as the engine takes it: `src/plan` makes it. */
+export interface DesiredState {
+  readonly node: readonly KernelObject[];
+  readonly files: readonly KernelObject[];
+  readonly peer: (lease: Lease) => readonly KernelObject[];
+}
+
+/** What the engine needs of the world. */
+export interface ReconcilerOptions {
+  readonly target: Target;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Lets other work of the process go first. */
+  readonly yieldNow: () => Promise<void>;
+  /** Called after every pass that did, found or failed anything, and after every full one. */
+  readonly onPass: (pass: Pass, durationMs: number) => void;
+  /** A large removal waits until the store has been read once more. */
+  readonly onHeld: () => void;
+}
+
+/** One node's engine. */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #table = new PeerTable();
+  readonly #peerRetries: Retries;
+  readonly #nodeRetries: Retries;
+  readonly #applied = new Set<Key>();
+  #dirt = new Dirt();
+  #desired: DesiredState | undefined;
+  /** The plan that the next pass takes up: none changes under a running pass. */
+  #next: { readonly desired: DesiredState; readonly claims: Claims } | undefined;
+  #nodeObjects = new Map<Key, KernelObject>();
+  #claims: Claims = { links: new Set(), networks: [] };
+  #leases: LeaseSet | undefined;
+  /** How many complete lists have come, and at which of them a removal was held. */
+  #lists = 0;
+  #heldAtList: number | undefined;
+  #running = false;
+  #stopped = false;
+  #notBeforeMs = 0;
+  #wake: Timer | undefined;
+  #audit: Timer | undefined;
+  #fullPassDone = false;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.#peerRetries = new Retries(options.random);
+    this.#nodeRetries = new Retries(options.random);
+  }
+
+  /** Gives the engine another plan. Nothing is done before the first one, nor before the first leases. */
+  setDesired(desired: DesiredState, claims: Claims, cause: string): void {
+    this.#next = { desired, claims };
+    this.look(cause);
+  }
+
+  /** Tells the engine that leases have changed. */
+  setLeases(leases: LeaseSet, changed: ReadonlySet<string> | 'all', cause: string): void {
+    const first = this.#leases === undefined;
+    this.#leases = leases;
+    if (changed === 'all') this.#lists++;
+    this.#dirt.leases(changed, cause);
+    if (first) this.#dirt.everything(cause);
+    this.#schedule();
+  }
+
+  /** Everything has to be looked at. */
+  look(cause: string): void {
+    this.#dirt.everything(cause);
+    this.#schedule();
+  }
+
+  /** Something reports that an object was made or changed, or that it is `gone`. */
+  moved({ object, owner }: Observed, gone: boolean): void {
+    if (this.#desired === undefined) return;
+    const key = keyOf(object);
+    const holder = this.#table.ownerOf(key);
+    const want =
+      holder === undefined ? this.#nodeObjects.get(key) : this.#desired.peer(holder.entry.lease)[holder.slot];
+    if (want === undefined) {
+      if (owner === 'ours' && !gone) this.look(`${key} appeared`);
+      return;
+    }
+    if (!gone && difference(want, object) === undefined) return;
+    const cause = `${key} ${gone ? 'removed' : 'changed'}`;
+    if (holder === undefined) {
+      this.look(cause);
+      return;
+    }
+    if (gone) holder.entry.present &= ~(1 << holder.slot);
+    this.#dirt.slot(holder.entry.lease.node, 1 << holder.slot, cause);
+    this.#schedule();
+  }
+
+  /** Whether every known object has been brought about at least once and nothing fails. */
+  get converged(): boolean {
+    return (
+      this.#fullPassDone &&
+      this.#leases?.synced === true &&
+      !this.#dirt.pending &&
+      this.#nodeRetries.size === 0 &&
+      this.#peerRetries.size === 0
+    );
+  }
+
+  /** The peers, and how far each is. */
+  *peers(): Generator<{
+    lease: Lease;
+    state: 'programmed' | 'pending' | 'failed';
+    reason: string | undefined;
+  }> {
+    for (const { lease, applied, slots } of this.#table.entries()) {
+      const failure = this.#peerRetries.get(lease.node)?.failure.message;
+      const state =
+        failure !== undefined ? 'failed' : this.#fullPassDone && applied === slots ? 'programmed' : 'pending';
+      yield { lease, state, reason: failure };
+    }
+  }
+
+  /** What fails at present, the node's own objects first. */
+  *failures(): Generator<{ name: string; attempts: number; kind: string; message: string }> {
+    for (const [name, { failure, attempts }] of this.#nodeRetries.entries())
+      yield { name, attempts, ...failure };
+    for (const [name, { failure, attempts }] of this.#peerRetries.entries())
+      yield { name, attempts, ...failure };
+  }
+
+  /** Ends all activity; the kernel keeps what it has. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wake?.cancel();
+    this.#audit?.cancel();
+  }
+
+  /** The first pass after quiet runs at once; those that follow keep a distance that grows with their cost. */
+  #schedule(): void {
+    if (this.#running || this.#stopped || this.#leases === undefined) return;
+    if (this.#desired === undefined && this.#next === undefined) return;
+    const { clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    let dueMs = this.#dirt.pending ? this.#notBeforeMs : Number.POSITIVE_INFINITY;
+    for (const retries of [this.#nodeRetries, this.#peerRetries]) {
+      dueMs = Math.min(dueMs, Math.max(retries.nextMs() ?? Number.POSITIVE_INFINITY, this.#notBeforeMs));
+    }
+    this.#wake?.cancel();
+    this.#wake = undefined;
+    if (dueMs === Number.POSITIVE_INFINITY) return;
+    this.#wake = clock.schedule(Math.max(0, dueMs - nowMs), () => void this.#run());
+  }
+
+  async #run(): Promise<void> {
+    const { clock, onPass } = this.#options;
+    this.#adopt();
+    if (this.#running || this.#stopped || this.#desired === undefined || this.#leases === undefined) return;
+    this.#running = true;
+    const startMs = clock.monotonicMs();
+    if (this.#nodeRetries.due(startMs).length > 0) this.#dirt.everything('trying again');
+    for (const name of this.#peerRetries.due(startMs)) this.#dirt.slot(name, ~0, 'trying again');
+    const dirt = this.#dirt;
+    this.#dirt = new Dirt();
+    const pass = new Pass(dirt.cause, startMs);
+    await this.#pass(pass, dirt, { desired: this.#desired, leases: this.#leases });
+    const durationMs = clock.monotonicMs() - startMs;
+    this.#notBeforeMs = startMs + durationMs + Math.min(GAP_MS_MAX, Math.max(GAP_MS_MIN, durationMs * 2));
+    if (dirt.full) this.#planAudit(durationMs);
+    this.#running = false;
+    if (!this.#stopped) onPass(pass, durationMs);
+    this.#schedule();
+  }
+
+  /** Takes up the plan that was set last. */
+  #adopt(): void {
+    if (this.#next === undefined || this.#running) return;
+    const { desired, claims } = this.#next;
+    this.#next = undefined;
+    this.#desired = desired;
+    this.#claims = claims;
+    this.#nodeObjects = new Map([...desired.node, ...desired.files].map((object) => [keyOf(object), object]));
+    this.#applied.clear();
+    this.#table.replan(desired.peer);
+    this.#fullPassDone = false;
+  }
+
+  async #pass(pass: Pass, dirt: Dirt, inputs: { desired: DesiredState; leases: LeaseSet }): Promise<void> {
+    const { target, clock, yieldNow, onHeld } = this.#options;
+    const { desired, leases } = inputs;
+    const confirmed = this.#heldAtList !== undefined && this.#lists > this.#heldAtList;
+    const objectsOf = desired.peer;
+    const peerStage: PeerStage = {
+      target,
+      claims: this.#claims,
+      table: this.#table,
+      pass,
+      retries: this.#peerRetries,
+      objectsOf,
+      monotonicMs: clock.monotonicMs,
+      yieldNow,
+    };
+    const names = dirt.names ?? new Set<string>();
+    const sync = syncLeases(this.#table, { leases, names, objectsOf, confirmed });
+    for (const name of sync.departed) this.#peerRetries.cleared(name);
+    pass.held = sync.held;
+    if (dirt.full) {
+      await this.#fullPass(peerStage, { desired, removals: sync.removals, confirmed, synced: leases.synced });
+    } else {
+      pass.apply(target, sync.removals);
+      await applySlots(peerStage, this.#wantedSlots(dirt, sync.touched));
+    }
+    if (pass.held === 0) {
+      this.#heldAtList = undefined;
+    } else if (leases.synced) {
+      this.#heldAtList ??= this.#lists;
+      onHeld();
+    }
+  }
+
+  async #fullPass(
+    peerStage: PeerStage,
+    options: { desired: DesiredState; removals: readonly Change[]; confirmed: boolean; synced: boolean },
+  ): Promise<void> {
+    const { target, claims, pass } = peerStage;
+    const { desired, removals, confirmed, synced } = options;
+    const failing = new Set<string>();
+    const stage: NodeStage = {
+      target,
+      claims,
+      pass,
+      applied: this.#applied,
+      onFailure: (key, failure) => {
+        failing.add(key);
+        this.#nodeRetries.failed(key, failure, peerStage.monotonicMs());
+      },
+    };
+    const isLink = (object: KernelObject) => object.kind === 'link';
+    const staleLinks = runNodeStage('links', desired.node.filter(isLink), stage);
+    const rest = desired.node.filter((object) => !isLink(object));
+    pass.apply(target, [...removals, ...runNodeStage('node', rest, stage)]);
+    const look = lookAtPeers(peerStage, { mayRemove: synced, confirmed });
+    if (look.failure === undefined) {
+      pass.held += look.held;
+      pass.apply(target, look.stale);
+      await applySlots(peerStage, unseenSlots(peerStage));
+    } else {
+      pass.fail(look.failure);
+      stage.onFailure('look peers' as Key, look.failure);
+    }
+    // The routes have moved to the links that are wanted: the others can go without loss.
+    pass.apply(target, staleLinks);
+    runNodeStage('files', desired.files, stage);
+    for (const [name] of [...this.#nodeRetries.entries()])
+      if (!failing.has(name)) this.#nodeRetries.cleared(name);
+    this.#fullPassDone ||= synced;
+  }
+
+  #wantedSlots(dirt: Dirt, touched: readonly PeerEntry[]): Map<PeerEntry, number> {
+    const wanted = new Map<PeerEntry, number>();
+    for (const entry of touched) wanted.set(entry, ~0);
+    for (const [name, slots] of dirt.slots) {
+      const entry = this.#table.get(name);
+      if (entry === undefined) this.#peerRetries.cleared(name);
+      else wanted.set(entry, (wanted.get(entry) ?? 0) | slots);
+    }
+    return wanted;
+  }
+
+  #planAudit(costMs: number): void {
+    this.#audit?.cancel();
+    const delayMs = Math.max(AUDIT_MS_MIN, costMs * AUDIT_COST_FACTOR);
+    this.#audit = this.#options.clock.schedule(Math.min(delayMs, 600_000), () => this.look('audit'));
+  }
+}

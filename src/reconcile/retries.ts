@@ -1,0 +1,72 @@
+/**
+ * When to try again what has failed: for each thing on its own, so that none waits for another.
+ *
+ * @module
+ */
+import type { Failure } from './target.ts';
+
+const BACKOFF_MS_MIN = 100;
+const BACKOFF_MS_MAX = 60_000;
+
+/** A thing that fails at present. */
+export interface Retry {
+  readonly failure: Failure;
+  readonly attempts: number;
+  readonly sinceMs: number;
+  readonly dueMs: number;
+}
+
+/** Doubles from 100 ms to 60 s, each time between half and the whole of it. */
+export function backoffMs(attempts: number, random: () => number): number {
+  const full = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(attempts - 1, 20));
+  return full * (0.5 + random() / 2);
+}
+
+/** Failures by the name of what fails. */
+export class Retries {
+  readonly #byName = new Map<string, Retry>();
+  readonly #random: () => number;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  get(name: string): Retry | undefined {
+    return this.#byName.get(name);
+  }
+
+  entries(): IterableIterator<[string, Retry]> {
+    return this.#byName.entries();
+  }
+
+  /** Notes a failure at `nowMs` (monotonic). */
+  failed(name: string, failure: Failure, nowMs: number): void {
+    const before = this.#byName.get(name);
+    const attempts = (before?.attempts ?? 0) + 1;
+    const dueMs = nowMs + backoffMs(attempts, this.#random);
+    this.#byName.set(name, { failure, attempts, sinceMs: before?.sinceMs ?? nowMs, dueMs });
+  }
+
+  /** Notes that it works, or that nobody wants it any more. */
+  cleared(name: string): void {
+    this.#byName.delete(name);
+  }
+
+  /** What is due at `nowMs`. */
+  due(nowMs: number): string[] {
+    const names: string[] = [];
+    for (const [name, retry] of this.#byName) if (retry.dueMs <= nowMs) names.push(name);
+    return names;
+  }
+
+  /** When the next is due, if any is. */
+  nextMs(): number | undefined {
+    let next: number | undefined;
+    for (const { dueMs } of this.#byName.values()) if (next === undefined || dueMs < next) next = dueMs;
+    return next;
+  }
+}
