@@ -7,19 +7,16 @@ import {
   accessSync,
   closeSync,
   constants,
-  fchmodSync,
-  fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
-  renameSync,
-  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, type FileObject, type SysctlObject } from '../model/objects.ts';
 import type { Failure } from '../reconcile/target.ts';
+import { writeAtomically } from '../write-file.ts';
 
 /** The file as it is, or `undefined` if it is not there or cannot be read. */
 export function readFile({ path, mode }: FileObject): FileObject | undefined {
@@ -28,27 +25,14 @@ export function readFile({ path, mode }: FileObject): FileObject | undefined {
 }
 
 /**
- * Writes the file atomically: a reader sees the old text or the new, a power cut leaves one of them. A file that
- * was there keeps its permission bits, as flannel leaves them.
+ * Writes the file atomically. One that was there keeps its permission bits, as flannel leaves them.
  */
-export function writeFile(file: FileObject): Failure | undefined {
-  const { path, text, mode } = file;
-  const temporary = `${path}.${process.pid}.tmp`;
+export function writeFile({ path, text, mode }: FileObject): Failure | undefined {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-    rmSync(temporary, { force: true });
-    const fd = openSync(temporary, 'wx', 0o600);
-    try {
-      writeSync(fd, text);
-      fchmodSync(fd, modeOf(path) ?? mode);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, path);
+    writeAtomically(path, { text, mode: modeOf(path) ?? mode });
     return undefined;
   } catch (error) {
-    removeQuietly(temporary);
     return unwritable(`Cannot write ${path}`, error);
   }
 }
@@ -90,14 +74,6 @@ function isWritable(path: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function removeQuietly(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // The reason why it could not be written is the one to tell.
   }
 }
 

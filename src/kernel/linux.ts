@@ -27,6 +27,8 @@ export interface LinuxKernelOptions {
   readonly generic: Session;
   /** Where kernel settings are: /proc/sys, except in tests. */
   readonly sysctlRoot: string;
+  /** Called when links have got or lost their indexes, before anything is made on them. */
+  readonly onLinks?: () => void;
 }
 
 /** One network namespace's kernel. */
@@ -37,12 +39,14 @@ export class LinuxKernel implements Target {
   readonly #generic: Session;
   readonly #families: GenericFamilies;
   readonly #sysctlRoot: string;
+  readonly #onLinks: () => void;
 
-  constructor({ route, generic, sysctlRoot }: LinuxKernelOptions) {
+  constructor({ route, generic, sysctlRoot, onLinks = nothing }: LinuxKernelOptions) {
     this.#route = route;
     this.#generic = generic;
     this.#families = new GenericFamilies(generic);
     this.#sysctlRoot = sysctlRoot;
+    this.#onLinks = onLinks;
   }
 
   observe(scope: Scope, look: Look, visit: LookVisitor): Failure | undefined {
@@ -122,6 +126,7 @@ export class LinuxKernel implements Target {
       return changeFailure(verb, object, error);
     this.links.delete(name);
     if (verb !== 'remove') this.#route.ask(getLink(name), linkMessage, (message) => this.#learn(message));
+    this.#onLinks();
     return undefined;
   }
 
@@ -139,6 +144,7 @@ export class LinuxKernel implements Target {
       },
     });
     if (error !== undefined) return lookFailure('links', error);
+    this.#onLinks();
     for (const message of found) {
       const object = readLink(message, this.links);
       if (object !== undefined) visit({ object, owner: object.device.type === 'vxlan' ? 'ours' : 'alien' });

@@ -12,6 +12,8 @@ export const REMEDIES = {
     'Plug the cable in or name another interface with --iface; the agent follows by itself',
   'interface-no-address': 'Give the interface an address (DHCP?) or name another with --iface',
   'interface-ambiguous': 'Name the interface with --iface',
+  'public-ip-not-local':
+    'With host-gw, peers need the interface address itself: drop --public-ip or use vxlan',
   'netlink-denied': 'Run as root or grant CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_NET_ADMIN)',
   'netlink-failed': 'Read the kernel message; the agent tries again by itself',
   'kernel-unsupported': 'Load the module named here (modprobe) or install the package that brings it',

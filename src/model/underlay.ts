@@ -20,6 +20,8 @@ export interface Underlay {
   readonly why: string;
   /** The link by which the kernel reaches an address without a gateway (main table, longest prefix), if it does. */
   readonly onLink: (ip: Ip) => string | undefined;
+  /** Equal texts mean that {@link onLink} gives equal answers. */
+  readonly onLinkDigest: string;
 }
 
 /** The interface's own address of a family. */

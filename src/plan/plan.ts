@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Lease } from '../model/lease.ts';
-import type { BackendConfig } from '../model/network.ts';
+import { FAMILIES } from '../model/ip.ts';
+import { type Lease, leaseFamily } from '../model/lease.ts';
+import { type BackendConfig, networkFamily } from '../model/network.ts';
 import type { FileObject, KernelObject } from '../model/objects.ts';
 import type { Backend, Inputs } from './backend.ts';
 import { hostGw } from './host-gw.ts';
@@ -32,7 +33,12 @@ export function plan(inputs: Inputs): Plan {
 function assemble<C extends BackendConfig>(backend: Backend<C>, inputs: Inputs, config: C): Plan {
   return {
     node: backend.planNode(inputs, config),
-    files: [planSubnetEnv(inputs, backend.podMtuBytes(inputs, config))],
+    files: isWhole(inputs) ? [planSubnetEnv(inputs, backend.podMtuBytes(inputs, config))] : [],
     peer: (lease) => backend.planPeer(lease, inputs, config),
   };
+}
+
+/** A file without an enabled family would give pods half a network for all their life: it is not written yet. */
+function isWhole({ network, own }: Inputs): boolean {
+  return FAMILIES.every((family) => !networkFamily(network, family) || leaseFamily(own, family));
 }

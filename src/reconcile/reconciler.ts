@@ -15,7 +15,7 @@ import { Pass } from './pass.ts';
 import { applySlots, lookAtPeers, type PeerStage, unseenSlots } from './peer-stage.ts';
 import { type PeerEntry, PeerTable } from './peer-table.ts';
 import { Retries } from './retries.ts';
-import type { Change, Claims, Observed, Target } from './target.ts';
+import type { Change, Claims, Failure, Observed, Target } from './target.ts';
 
 /** After a pass the next waits at least this long, and twice as long as the pass took. */
 const GAP_MS_MIN = 2;
@@ -123,11 +123,23 @@ export class Reconciler {
   get converged(): boolean {
     return (
       this.#fullPassDone &&
+      this.#next === undefined &&
       this.#leases?.synced === true &&
-      !this.#dirt.pending &&
       this.#nodeRetries.size === 0 &&
-      this.#peerRetries.size === 0
+      this.#peerRetries.size === 0 &&
+      this.pendingPeers === 0
     );
+  }
+
+  /** How many known peers are not in the kernel yet, those that fail among them. */
+  get pendingPeers(): number {
+    if (!this.#fullPassDone) return this.#leases?.peers.size ?? 0;
+    let pending = 0;
+    for (const { applied, slots } of this.#table.entries()) if (applied !== slots) pending++;
+    const { names } = this.#dirt;
+    if (names !== undefined && names !== 'all')
+      for (const name of names) if (!this.#table.get(name)) pending++;
+    return pending;
   }
 
   /** The peers, and how far each is. */
@@ -145,7 +157,7 @@ export class Reconciler {
   }
 
   /** What fails at present, the node's own objects first. */
-  *failures(): Generator<{ name: string; attempts: number; kind: string; message: string }> {
+  *failures(): Generator<Failure & { readonly name: string; readonly attempts: number }> {
     for (const [name, { failure, attempts }] of this.#nodeRetries.entries())
       yield { name, attempts, ...failure };
     for (const [name, { failure, attempts }] of this.#peerRetries.entries())

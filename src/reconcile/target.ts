@@ -4,7 +4,7 @@
  * @module
  */
 import type { Prefix } from '../model/ip.ts';
-import type { Key, KernelObject } from '../model/objects.ts';
+import type { KernelObject, Key } from '../model/objects.ts';
 
 /** Whose an object is. Only `ours` may be removed; what is not known to be ours is not. */
 export type Owner = 'ours' | 'kernel' | 'alien';

@@ -1,0 +1,279 @@
+/**
+ * The agent: from events to plans. It owns no socket, no file and no store; `src/main.ts` gives it what it needs.
+ *
+ * @module
+ */
+import type { Clock } from '../model/clock.ts';
+import { FAMILIES, type Family, type Ip, type Prefix } from '../model/ip.ts';
+import type { LeaseSet } from '../model/lease.ts';
+import type {
+  LeaseChange,
+  LeaseRequest,
+  LeaseRequestFamily,
+  LeaseSource,
+  OwnLease,
+} from '../model/lease-source.ts';
+import { type NetworkConfig, networkFamily } from '../model/network.ts';
+import { type Problem, problem } from '../model/problem.ts';
+import type { Result } from '../model/result.ts';
+import type { Settings } from '../model/settings.ts';
+import type { AgentStatus, PassStatus } from '../model/status.ts';
+import { type Underlay, underlayIp, underlayPublicIp } from '../model/underlay.ts';
+import { plan } from '../plan/plan.ts';
+import type { Pass } from '../reconcile/pass.ts';
+import { Reconciler } from '../reconcile/reconciler.ts';
+import type { Claims, Observed, Target } from '../reconcile/target.ts';
+import type { HostSnapshot } from '../underlay/snapshot.ts';
+import type { Identity } from './identity.ts';
+import type { AgentJournal } from './journal.ts';
+import { OwnLeaseClaim } from './own-lease.ts';
+import {
+  interfaceStatus,
+  kernelProblems,
+  missingFamilies,
+  ownLeaseStatus,
+  passStatus,
+  peerStatuses,
+} from './report.ts';
+import { type HostEvent, UnderlayFollower } from './underlay-follower.ts';
+
+/** A store is asked for a second opinion on a large removal after this long. */
+const SECOND_LIST_MS = 1_000;
+
+/** What an agent is made of. */
+export interface AgentParts {
+  readonly version: string;
+  /** When the process began, in milliseconds since the epoch. */
+  readonly processStartMs: number;
+  readonly settings: Settings;
+  readonly network: NetworkConfig;
+  readonly target: Target;
+  readonly readHost: (canReach: Ip | undefined) => Result<HostSnapshot, Problem>;
+  readonly source: LeaseSource;
+  readonly identity: Identity;
+  /** What subnet.env said before this start. */
+  readonly previous: { readonly ipv4: Prefix | undefined; readonly ipv6: Prefix | undefined };
+  /** Devices that earlier configurations have made. */
+  readonly formerLinks: readonly string[];
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly yieldNow: () => Promise<void>;
+  readonly journal: AgentJournal;
+  /** Told what is claimed, before anything of it is made. */
+  readonly onClaims: (claims: Claims) => Problem | undefined;
+  /** Problems of parts that the agent does not know. */
+  readonly otherProblems: () => readonly Problem[];
+  /** Called after every full look at the kernel. */
+  readonly onAudit: () => void;
+}
+
+/** One node's agent. */
+export class Agent {
+  readonly #parts: AgentParts;
+  readonly #startedMs: number;
+  readonly #families: readonly Family[];
+  readonly #underlay: UnderlayFollower;
+  readonly #ownLease: OwnLeaseClaim;
+  readonly #reconciler: Reconciler;
+  readonly #repairs = new Map<string, number>();
+  #leases: LeaseSet | undefined;
+  #lastPass: PassStatus | undefined;
+  #readyAfterMs: number | undefined;
+  #stateProblem: Problem | undefined;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+    const { settings, network, clock, random, target, source, yieldNow, journal } = parts;
+    this.#startedMs = clock.nowMs();
+    this.#families = FAMILIES.filter((family) => networkFamily(network, family));
+    this.#underlay = new UnderlayFollower({
+      choice: settings.interfaceChoice,
+      families: this.#families,
+      needsOnLink: network.backend.type === 'vxlan' && network.backend.directRouting,
+      readHost: parts.readHost,
+    });
+    this.#ownLease = new OwnLeaseClaim({
+      source,
+      clock,
+      random,
+      onLease: (own) => this.#replan(own, 'own lease'),
+      onProblem: (trouble) => journal.problem('lease', trouble),
+    });
+    this.#reconciler = new Reconciler({
+      target,
+      clock,
+      random,
+      yieldNow,
+      onPass: (pass, durationMs) => this.#passed(pass, durationMs),
+      onHeld: () => void clock.schedule(SECOND_LIST_MS, () => source.refresh()),
+    });
+  }
+
+  /** Begins to work. What is missing is waited for. */
+  start(): void {
+    this.#parts.source.watch({
+      onLeases: (change) => this.#leasesChanged(change),
+      onOwnLeaseLost: (reason) => {
+        this.#parts.journal.ownLeaseLost(reason);
+        this.#ownLease.again();
+      },
+      onStatus: ({ problem: trouble }) => this.#parts.journal.problem('store', trouble),
+    });
+    this.hostChanged('start');
+  }
+
+  /** Ends the work. The kernel keeps what it has: pods go on talking. */
+  stop(): void {
+    this.#ownLease.stop();
+    this.#reconciler.stop();
+    this.#parts.source.close();
+  }
+
+  /** The kernel announces a change of an object of a kind that we make. */
+  moved(observed: Observed, gone: boolean): void {
+    this.#reconciler.moved(observed, gone);
+  }
+
+  /** Events were lost: everything is looked at. */
+  look(cause: string): void {
+    this.hostChanged(cause);
+    this.#reconciler.look(cause);
+  }
+
+  /** The kernel announces a change of a link, address or route that is not ours. */
+  hostEvent(event: HostEvent): void {
+    if (!this.#underlay.concerns(event)) return;
+    const { name } = this.#underlay.current ?? {};
+    this.hostChanged(`${event.kind} of ${event.link} changed`);
+    // host-gw's routes go down with the link, and the kernel does not say so for each.
+    if (event.link === name && event.kind !== 'route')
+      this.#reconciler.look(`underlay ${event.link} changed`);
+  }
+
+  /** Chooses the underlay again. */
+  hostChanged(cause: string): void {
+    const { journal } = this.#parts;
+    const changed = this.#underlay.refresh();
+    journal.problem('interface', this.#underlay.problem);
+    const { current } = this.#underlay;
+    if (!changed || current === undefined) return;
+    journal.underlay(current, cause);
+    this.#requestLease(current);
+  }
+
+  /** Whether the node's pod network is whole, and why not. */
+  readiness(): { readonly ready: boolean; readonly problems: readonly Problem[] } {
+    const blocking = this.#blockingProblems();
+    return { ready: blocking.length === 0, problems: [...blocking, ...this.#warnings()] };
+  }
+
+  /** Everything about the agent. */
+  status(): AgentStatus {
+    const { version, settings, network, source, identity } = this.#parts;
+    const { ready, problems } = this.readiness();
+    return {
+      version,
+      node: settings.nodeName,
+      pid: process.pid,
+      startedAt: new Date(this.#startedMs).toISOString(),
+      ready,
+      readyAfterMs: this.#readyAfterMs,
+      problems,
+      backend: network.backend.type,
+      network: network.ipv4?.network,
+      networkV6: network.ipv6?.network,
+      interface: interfaceStatus(this.#underlay.current),
+      lease: ownLeaseStatus(this.#ownLease.current),
+      vtepMacs: network.backend.type === 'vxlan' ? { ipv4: identity.macIpv4, ipv6: identity.macIpv6 } : {},
+      store: source.status(),
+      peers: [...peerStatuses(this.#reconciler)],
+      refused: this.#leases?.refused ?? [],
+      lastPass: this.#lastPass,
+      repairs: Object.fromEntries(this.#repairs),
+    };
+  }
+
+  #blockingProblems(): Problem[] {
+    const { network, source, settings } = this.#parts;
+    const problems: (Problem | undefined)[] = [
+      this.#underlay.problem,
+      ...missingFamilies(network, this.#underlay.current),
+      this.#ownLease.problem,
+      source.status().problem,
+      this.#stateProblem,
+      ...kernelProblems(this.#reconciler),
+    ];
+    const found = problems.filter((each) => each !== undefined);
+    if (found.length > 0 || this.#reconciler.converged) return found;
+    return [problem('starting', `The network of node ${settings.nodeName} is being set up`)];
+  }
+
+  #warnings(): Problem[] {
+    const held = this.#lastPass?.held ?? 0;
+    const warnings =
+      held > 0 ? [problem('removal-held', `${held} removals wait for a second complete list`)] : [];
+    return [...warnings, ...this.#parts.otherProblems()];
+  }
+
+  #leasesChanged({ set, changed }: LeaseChange): void {
+    this.#parts.journal.leases(this.#leases, set, changed);
+    this.#leases = set;
+    this.#reconciler.setLeases(
+      set,
+      changed,
+      changed === 'all' ? 'lease list' : `lease of ${[...changed].join(', ')}`,
+    );
+  }
+
+  #requestLease(underlay: Underlay): void {
+    const { settings, network } = this.#parts;
+    const request: LeaseRequest = {
+      node: settings.nodeName,
+      backendType: network.backend.type,
+      ipv4: this.#requestFamily(underlay, 4),
+      ipv6: this.#requestFamily(underlay, 6),
+    };
+    this.#ownLease.want(request);
+  }
+
+  #requestFamily(underlay: Underlay, family: Family): LeaseRequestFamily | undefined {
+    const { network, identity, previous } = this.#parts;
+    const publicIp = underlayPublicIp(underlay, family);
+    if (
+      !this.#families.includes(family) ||
+      publicIp === undefined ||
+      underlayIp(underlay, family) === undefined
+    ) {
+      return undefined;
+    }
+    const mac = family === 4 ? identity.macIpv4 : identity.macIpv6;
+    const vtep = network.backend.type === 'vxlan' ? { vni: network.backend.vni, mac } : undefined;
+    return { publicIp, vtep, previous: family === 4 ? previous.ipv4 : previous.ipv6 };
+  }
+
+  #replan(own: OwnLease, cause: string): void {
+    const { settings, network, formerLinks, journal, onClaims } = this.#parts;
+    const underlay = this.#underlay.current;
+    if (underlay === undefined) return;
+    journal.ownLease(own);
+    const { subnetFile, ipMasq } = settings;
+    const desired = plan({ network, own: own.lease, underlay, subnetFile, ipMasq });
+    const links = desired.node.flatMap((object) => (object.kind === 'link' ? [object.name] : []));
+    const networks = this.#families.flatMap((family) => networkFamily(network, family)?.network ?? []);
+    const claims = { links: new Set([...links, ...formerLinks]), networks };
+    this.#stateProblem = onClaims(claims);
+    journal.problem('state', this.#stateProblem);
+    this.#reconciler.setDesired(desired, claims, cause);
+  }
+
+  #passed(pass: Pass, durationMs: number): void {
+    const { clock, journal, onAudit } = this.#parts;
+    this.#lastPass = passStatus(pass, durationMs, clock.nowMs());
+    for (const [kind, count] of pass.repairs) this.#repairs.set(kind, (this.#repairs.get(kind) ?? 0) + count);
+    journal.pass(pass, durationMs);
+    onAudit();
+    if (this.#readyAfterMs !== undefined || !this.readiness().ready) return;
+    this.#readyAfterMs = Math.round(clock.nowMs() - this.#parts.processStartMs);
+    journal.ready(this.#readyAfterMs, this.#leases?.peers.size ?? 0);
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The agent's log: one line an event, nothing that repeats with every pass.
+ *
+ * @module
+ */
+
+import type { Logger } from '../log.ts';
+import type { LogLimit } from '../log-limit.ts';
+import type { LeaseSet } from '../model/lease.ts';
+import type { OwnLease } from '../model/lease-source.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Underlay } from '../model/underlay.ts';
+import type { Pass } from '../reconcile/pass.ts';
+
+/** More changed peers than this are counted, not named. */
+const NAMES_MAX = 5;
+
+/** Where a problem is; it has one at a time. */
+export type ProblemPlace = 'interface' | 'lease' | 'store' | 'state' | 'events' | 'socket' | 'tcp';
+
+/** Who hears that the node became ready. */
+export type OnReady = (sentence: string) => void;
+
+/** Writes down what happens. */
+export class AgentJournal {
+  readonly #log: Logger;
+  readonly #limit: LogLimit;
+  readonly #onReady: OnReady;
+  readonly #problems = new Map<ProblemPlace, string>();
+  #subnets: string | undefined;
+  #failing = false;
+
+  constructor({ log, limit, onReady }: { log: Logger; limit: LogLimit; onReady: OnReady }) {
+    this.#log = log;
+    this.#limit = limit;
+    this.#onReady = onReady;
+  }
+
+  /** A problem came, changed, or is over. */
+  problem(place: ProblemPlace, problem: Problem | undefined): void {
+    const before = this.#problems.get(place);
+    if (problem?.message === before) return;
+    if (problem === undefined) {
+      this.#problems.delete(place);
+      this.#log.info('Problem is over', { where: place, was: before });
+    } else {
+      this.#problems.set(place, problem.message);
+      this.#log.warn(problem.message, { code: problem.code, remedy: problem.remedy });
+    }
+  }
+
+  underlay({ name, mtuBytes, publicIpv4, publicIpv6, why }: Underlay, cause: string): void {
+    const fields = { interface: name, why, mtu: mtuBytes, publicIp: publicIpv4, publicIpv6, cause };
+    this.#log.info('Interface chosen', fields);
+  }
+
+  ownLease({ lease, expiresAtMs }: OwnLease): void {
+    const subnets = `${lease.ipv4?.subnet ?? ''} ${lease.ipv6?.subnet ?? ''}`;
+    if (subnets === this.#subnets) return;
+    this.#subnets = subnets;
+    const expires = expiresAtMs === undefined ? undefined : new Date(expiresAtMs).toISOString();
+    this.#log.info('Lease held', { subnet: lease.ipv4?.subnet, subnetV6: lease.ipv6?.subnet, expires });
+  }
+
+  ownLeaseLost(reason: string): void {
+    this.#log.warn('Own lease lost, leasing again', { reason });
+  }
+
+  /** Tells of peers that came, changed or went, and of leases that are newly refused. */
+  leases(before: LeaseSet | undefined, set: LeaseSet, changed: ReadonlySet<string> | 'all'): void {
+    if (changed === 'all' || changed.size > NAMES_MAX) {
+      this.#log.info('Leases read', { peers: set.peers.size, refused: set.refused.length });
+    } else {
+      for (const node of changed) {
+        const lease = set.peers.get(node);
+        const fields = { node, subnet: lease?.ipv4?.subnet, subnetV6: lease?.ipv6?.subnet };
+        this.#log.info(lease === undefined ? 'Peer gone' : 'Peer lease', fields);
+      }
+    }
+    const known = new Set(before?.refused.map(({ node, reason }) => `${node} ${reason}`));
+    const news = set.refused.filter(({ node, reason }) => !known.has(`${node} ${reason}`));
+    for (const { node, reason } of news.slice(0, NAMES_MAX))
+      this.#log.warn('Lease refused', { node, reason });
+    if (news.length > NAMES_MAX) this.#log.warn('More leases refused', { count: news.length - NAMES_MAX });
+  }
+
+  /** Tells what a pass has done; one that has done nothing is not worth a line. */
+  pass(pass: Pass, durationMs: number): void {
+    const { cause, created, updated, removed, failed, held, repairLines, failures } = pass;
+    const ms = Math.round(durationMs * 10) / 10;
+    for (const repaired of repairLines)
+      this.#limit.for(`repair ${repaired}`).info('Repaired', { object: repaired, cause });
+    const unsaid = pass.repairCount - repairLines.length;
+    if (unsaid > 0) this.#log.info('Repaired more', { count: unsaid, cause });
+    for (const { message } of failures) this.#limit.for(message).warn(message, { cause });
+    if (created + updated + removed + failed + held > 0) {
+      const fields = { cause, ms, created, updated, removed, failed, held };
+      this.#limit
+        .for(failed > 0 ? 'pass failing' : `pass ${this.#failing}`)
+        .info('Kernel brought in line', fields);
+    } else {
+      this.#log.debug('Kernel is in line', { cause, ms });
+    }
+    this.#failing = failed > 0;
+  }
+
+  ready(afterMs: number, peers: number): void {
+    this.#log.info('Ready', { afterMs, peers });
+    this.#onReady(`Pod network is up, ${peers} peers`);
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Gets the node's own lease and holds on to it, trying again for as long as the store cannot give one.
+ *
+ * @module
+ */
+import type { Clock, Timer } from '../model/clock.ts';
+import type { LeaseRequest, LeaseSource, OwnLease } from '../model/lease-source.ts';
+import type { Problem } from '../model/problem.ts';
+import { backoffMs } from '../reconcile/retries.ts';
+
+/** What the keeper needs. */
+export interface OwnLeaseOptions {
+  readonly source: LeaseSource;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Called when the lease is there, or is another. */
+  readonly onLease: (own: OwnLease) => void;
+  /** Called when the trouble changes: `undefined` when it is over. */
+  readonly onProblem: (problem: Problem | undefined) => void;
+}
+
+/** The own lease. */
+export class OwnLeaseClaim {
+  readonly #options: OwnLeaseOptions;
+  #current: OwnLease | undefined;
+  #problem: Problem | undefined;
+  #wanted: LeaseRequest | undefined;
+  #asking = false;
+  #attempts = 0;
+  #retry: Timer | undefined;
+  #stopped = false;
+
+  constructor(options: OwnLeaseOptions) {
+    this.#options = options;
+  }
+
+  get current(): OwnLease | undefined {
+    return this.#current;
+  }
+
+  get problem(): Problem | undefined {
+    return this.#problem;
+  }
+
+  /** Asks for a lease with these attributes, now and until the store grants it. */
+  want(request: LeaseRequest): void {
+    this.#wanted = request;
+    this.#attempts = 0;
+    void this.#ask();
+  }
+
+  /** Asks again for what was wanted last. */
+  again(): void {
+    if (this.#wanted !== undefined) this.want(this.#wanted);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#retry?.cancel();
+  }
+
+  async #ask(): Promise<void> {
+    const { source, clock, random, onLease } = this.#options;
+    if (this.#asking || this.#stopped || this.#wanted === undefined) return;
+    this.#asking = true;
+    this.#retry?.cancel();
+    const request = this.#wanted;
+    const granted = await source.acquire(request);
+    this.#asking = false;
+    if (this.#stopped) return;
+    if (granted.ok) {
+      this.#attempts = 0;
+      this.#current = granted.value;
+      this.#tell(undefined);
+      onLease(granted.value);
+    } else {
+      this.#attempts++;
+      this.#tell(granted.error);
+      this.#retry = clock.schedule(backoffMs(this.#attempts, random), () => void this.#ask());
+    }
+    if (this.#wanted !== request) void this.#ask();
+  }
+
+  #tell(problem: Problem | undefined): void {
+    if (problem?.message === this.#problem?.message) return;
+    this.#problem = problem;
+    this.#options.onProblem(problem);
+  }
+}

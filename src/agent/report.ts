@@ -1,0 +1,98 @@
+/**
+ * What the agent says of itself, put together when somebody asks.
+ *
+ * @module
+ */
+import { FAMILIES, type Family } from '../model/ip.ts';
+import { type Lease, leaseFamily } from '../model/lease.ts';
+import type { OwnLease } from '../model/lease-source.ts';
+import { type NetworkConfig, networkFamily } from '../model/network.ts';
+import { type Problem, type ProblemCode, problem } from '../model/problem.ts';
+import type {
+  InterfaceStatus,
+  OwnLeaseStatus,
+  PassStatus,
+  PeerFamilyStatus,
+  PeerStatus,
+} from '../model/status.ts';
+import type { Underlay } from '../model/underlay.ts';
+import type { Pass } from '../reconcile/pass.ts';
+import type { Reconciler } from '../reconcile/reconciler.ts';
+import type { FailureKind } from '../reconcile/target.ts';
+
+/** More failures than this are only counted: one cause makes thousands. */
+const FAILURES_MAX = 20;
+
+const CODES: Readonly<Record<FailureKind, ProblemCode>> = {
+  denied: 'netlink-denied',
+  unsupported: 'kernel-unsupported',
+  conflict: 'link-conflict',
+  unwritable: 'file-unwritable',
+  'no-link': 'object-failed',
+  other: 'object-failed',
+};
+
+/** What keeps the kernel from being as it should. */
+export function kernelProblems(reconciler: Reconciler): Problem[] {
+  const problems: Problem[] = [];
+  let more = 0;
+  for (const { kind, message } of reconciler.failures()) {
+    if (problems.length < FAILURES_MAX) problems.push(problem(CODES[kind], message));
+    else more++;
+  }
+  if (more > 0) problems.push(problem('object-failed', `${more} more objects failed`));
+  const pending = reconciler.pendingPeers;
+  if (pending > 0) problems.push(problem('peer-pending', `${pending} peers are not in the kernel yet`));
+  return problems;
+}
+
+/** Enabled families for which the interface has no address: their half of the node is missing. */
+export function missingFamilies(network: NetworkConfig, underlay: Underlay | undefined): Problem[] {
+  if (underlay === undefined) return [];
+  return FAMILIES.filter((family) => networkFamily(network, family) && !hasAddress(underlay, family)).map(
+    (family) =>
+      problem('interface-no-address', `Interface ${underlay.name} has no usable IPv${family} address`),
+  );
+}
+
+function hasAddress(underlay: Underlay, family: Family): boolean {
+  return (family === 4 ? underlay.ipv4 : underlay.ipv6) !== undefined;
+}
+
+/** One peer for the status. */
+export function* peerStatuses(reconciler: Reconciler): Generator<PeerStatus> {
+  for (const { lease, state, reason } of reconciler.peers()) {
+    const { node, backendType } = lease;
+    yield { node, backendType, state, ipv4: familyStatus(lease, 4), ipv6: familyStatus(lease, 6), reason };
+  }
+}
+
+function familyStatus(lease: Lease, family: Family): PeerFamilyStatus | undefined {
+  const half = leaseFamily(lease, family);
+  return half && { subnet: half.subnet, publicIp: half.publicIp };
+}
+
+/** The interface for the status. */
+export function interfaceStatus(underlay: Underlay | undefined): InterfaceStatus | undefined {
+  if (underlay === undefined) return undefined;
+  const { name, mtuBytes, ipv4, ipv6, publicIpv4, publicIpv6, why } = underlay;
+  return { name, mtuBytes, ipv4, ipv6, publicIpv4, publicIpv6, why };
+}
+
+/** The own lease for the status. */
+export function ownLeaseStatus(own: OwnLease | undefined): OwnLeaseStatus | undefined {
+  if (own === undefined) return undefined;
+  const { lease, expiresAtMs } = own;
+  return {
+    subnet: lease.ipv4?.subnet,
+    subnetV6: lease.ipv6?.subnet,
+    expiresAt: expiresAtMs === undefined ? undefined : new Date(expiresAtMs).toISOString(),
+  };
+}
+
+/** A pass for the status. */
+export function passStatus(pass: Pass, durationMs: number, nowMs: number): PassStatus {
+  const { cause, created, updated, removed, failed, held } = pass;
+  const at = new Date(nowMs).toISOString();
+  return { at, cause, durationMs: Math.round(durationMs * 10) / 10, created, updated, removed, failed, held };
+}

@@ -1,0 +1,37 @@
+/**
+ * The kernel's announcements about one namespace, as a hint to look again.
+ *
+ * @module
+ */
+import { inNetns, type Netns } from '../../../ffi/netns.ts';
+import { openNetlink } from '../../../ffi/socket.ts';
+import { errnoName } from '../../netlink/error.ts';
+import { NETLINK_ROUTE, RTMGRP } from '../../netlink/route.ts';
+import { DemoFailure } from './failure.ts';
+
+const GROUPS = Object.values(RTMGRP).reduce((all, group) => all | group, 0);
+
+/** Somebody who wants to know when links, addresses, routes or neighbours of a namespace have changed. */
+export interface Announcements extends Disposable {
+  /** Waits for the next announcement, but no longer than `timeoutMs`: one may have been lost. */
+  next(timeoutMs: number): Promise<void>;
+}
+
+/** Listens in a namespace. */
+export function listen(netns: Netns): Announcements {
+  const socket = inNetns(netns, () => openNetlink({ protocol: NETLINK_ROUTE, groups: GROUPS }));
+  if (typeof socket === 'number') throw new DemoFailure(`Cannot listen to the kernel: ${errnoName(-socket)}`);
+  let wake = () => {};
+  const connection = Bun.connect({ fd: socket.fd, socket: { data: () => wake(), close: () => wake() } });
+  return {
+    next: (timeoutMs) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
+    [Symbol.dispose]: () => void connection.then((open) => open.terminate()),
+  };
+}

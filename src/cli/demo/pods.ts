@@ -1,0 +1,45 @@
+/**
+ * One pod a node: a namespace joined to the node's by a pair of devices, addressed as a CNI plugin would.
+ *
+ * @module
+ */
+import { createNetns, type Netns } from '../../../ffi/netns.ts';
+import { addressAt, type Family, type Ip, ipFromBigint, prefixLength, prefixOf } from '../../model/ip.ts';
+import { bootRoute, Rtnl } from './rtnl.ts';
+import type { NodeSubnets } from './subnet-env.ts';
+import { type NodeSpace, writeSysctls } from './topology.ts';
+
+const NODE_END = 'pod0';
+const POD_END = 'eth0';
+
+/** A pod's namespace and addresses. */
+export interface Pod extends Disposable {
+  readonly node: NodeSpace;
+  readonly netns: Netns;
+  /** Its own address of each family that the node has a subnet of. */
+  readonly ips: ReadonlyMap<Family, Ip>;
+}
+
+/** Makes the node's pod: the second address of the node's subnet, a default route through the first. */
+export function addPod(node: NodeSpace, { subnets, mtuBytes }: NodeSubnets): Pod {
+  using stack = new DisposableStack();
+  const netns = stack.use(createNetns());
+  using rtnl = new Rtnl(netns);
+  writeSysctls(netns, { 'net/ipv6/conf/default/disable_ipv6': 0, 'net/ipv6/conf/default/accept_dad': 0 });
+  node.rtnl.addVeth({ name: NODE_END }, { name: POD_END, netns });
+  node.rtnl.setLink(NODE_END, { mtuBytes, up: true });
+  rtnl.setLink('lo', { up: true });
+  rtnl.setLink(POD_END, { mtuBytes, up: true });
+  const ips = new Map<Family, Ip>();
+  for (const [family, subnet] of subnets) {
+    const gateway = addressAt(subnet, 1n);
+    const ip = addressAt(subnet, 2n);
+    const length = prefixLength(subnet);
+    node.rtnl.add({ kind: 'address', link: NODE_END, ip: gateway, length });
+    rtnl.add({ kind: 'address', link: POD_END, ip, length });
+    rtnl.add(bootRoute({ dst: prefixOf(ipFromBigint(family, 0n), 0), gateway, link: POD_END }));
+    ips.set(family, ip);
+  }
+  const held = stack.move();
+  return { node, netns, ips, [Symbol.dispose]: () => held.dispose() };
+}

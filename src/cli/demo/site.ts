@@ -1,0 +1,43 @@
+/**
+ * What the agents of one demonstration share: the network's configuration and the lease store.
+ *
+ * @module
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Family } from '../../model/ip.ts';
+import type { Site } from './agents.ts';
+
+/** The pod network, as net-conf.json describes it. */
+export interface PodNetwork {
+  readonly families: readonly Family[];
+  /** The `Backend` object: flannel's keys. */
+  readonly backend: Readonly<Record<string, unknown>>;
+  /** Further members, which come last. */
+  readonly netConfig?: Readonly<Record<string, unknown>>;
+}
+
+/** Writes net-conf.json into the directory and says how agents find it and their leases. */
+export function makeSite(
+  directory: string,
+  { command, ...network }: PodNetwork & { readonly command: readonly string[] },
+): Site {
+  const netConfigPath = join(directory, 'net-conf.json');
+  writeFileSync(netConfigPath, `${JSON.stringify(netConfOf(network), undefined, 2)}\n`);
+  const storeArguments = ['--net-config-path', netConfigPath, '--lease-db', join(directory, 'leases.db')];
+  return { directory, command, storeArguments };
+}
+
+/** How this program starts itself: compiled, it is its own executable; else it is a script for Bun. */
+export function ownCommand(): readonly string[] {
+  return Bun.main.startsWith('/$bunfs/') ? [process.execPath] : [process.execPath, Bun.main];
+}
+
+function netConfOf({ families, backend, netConfig = {} }: PodNetwork) {
+  return {
+    ...(families.includes(4) ? { Network: '10.42.0.0/16' } : { EnableIPv4: false }),
+    ...(families.includes(6) ? { EnableIPv6: true, IPv6Network: 'fd42::/48' } : {}),
+    Backend: backend,
+    ...netConfig,
+  };
+}

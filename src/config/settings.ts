@@ -1,0 +1,133 @@
+/**
+ * From the command line and the environment to checked settings.
+ *
+ * @module
+ */
+
+import { fail, ok, type Result } from '../model/result.ts';
+import type { Settings } from '../model/settings.ts';
+import { parseArguments } from './arguments.ts';
+import {
+  type Check,
+  checkAddress,
+  checkEntries,
+  checkFile,
+  checkPath,
+  checkPatterns,
+  checkSocket,
+} from './checks.ts';
+import { addEnvironment, type Environment } from './environment.ts';
+import { type ConfigError, invalid, missing } from './error.ts';
+import { boolOf, type GivenFlags, intOf, isSecret, keyOf, textOf } from './flag-values.ts';
+
+/** What the agent is told from outside. */
+export interface SettingsInput {
+  /** The arguments after the command's name. */
+  readonly argv: readonly string[];
+  readonly env: Environment;
+  /** As the kernel has it; used where NODE_NAME is not set. */
+  readonly hostName: string;
+  /** The working directory, to which relative paths belong. */
+  readonly cwd: string;
+}
+
+/** What the command line asks for. Each of `notes` is a line for the log. */
+export type ParsedSettings =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'settings'; readonly settings: Settings; readonly notes: readonly string[] };
+
+/** Reads and checks everything that is told from outside but net-conf.json; the first mistake is the answer. */
+export function parseSettings(input: SettingsInput): Result<ParsedSettings, ConfigError> {
+  const parsed = parseArguments(input.argv);
+  if (!parsed.ok) return parsed;
+  if (parsed.value.kind === 'help') return ok({ kind: 'help' });
+  if (boolOf(parsed.value.given, 'version')) return ok({ kind: 'version' });
+  const given = addEnvironment(parsed.value.given, input.env);
+  if (!given.ok) return given;
+  const refused = refusedFlag(given.value);
+  if (refused !== undefined) return fail(refused);
+  const check: Check = { given: given.value, cwd: input.cwd, errors: [], notes: ignoredFlags(given.value) };
+  const settings = checkedSettings(check, input);
+  const [error] = check.errors;
+  return error === undefined ? ok({ kind: 'settings', settings, notes: check.notes }) : fail(error);
+}
+
+function checkedSettings(check: Check, input: SettingsInput): Settings {
+  const { given } = check;
+  return {
+    nodeName: nodeName(check, input),
+    netConfigPath: checkFile(check, 'net-config-path'),
+    subnetFile: checkFile(check, 'subnet-file'),
+    stateDir: checkPath(check, 'state-dir'),
+    socketPath: checkSocket(check),
+    leaseDb: leaseDb(check),
+    interfaceChoice: {
+      names: checkEntries(check, 'iface'),
+      patterns: checkPatterns(check, 'iface-regex'),
+      canReach: checkAddress(check, { name: 'iface-can-reach', families: [4, 6] }),
+      publicIpv4: checkAddress(check, { name: 'public-ip', families: [4] }),
+      publicIpv6: checkAddress(check, { name: 'public-ipv6', families: [6] }),
+    },
+    ipMasq: ipMasq(check),
+    renewMarginMinutes: intOf(given, 'subnet-lease-renew-margin'),
+    // Go listens on every address if none is named.
+    healthzIp: checkAddress(check, { name: 'healthz-ip', families: [4, 6], toBind: true }) ?? '0.0.0.0',
+    healthzPort: intOf(given, 'healthz-port'),
+    logFormat: textOf(given, 'log-format') === 'json' ? 'json' : 'logfmt',
+    verbosity: intOf(given, 'v'),
+  };
+}
+
+/** The first flag that would need a store that this version does not have. */
+function refusedFlag(given: GivenFlags): ConfigError | undefined {
+  for (const { flag, key, value } of given.values()) {
+    if (flag.support !== 'refused' || value === flag.spec.fallback) continue;
+    const shown = isSecret(flag) ? undefined : String(value);
+    return {
+      kind: 'unsupported',
+      key,
+      value: shown,
+      expected: '--lease-db FILE, the only lease store it has',
+    };
+  }
+  return undefined;
+}
+
+function ignoredFlags(given: GivenFlags): string[] {
+  const ignored = [...given.values()].filter(({ flag }) => flag.support === 'without-effect');
+  return ignored.map(({ key }) => `${key}: not used by this version`);
+}
+
+/** Kubernetes' limit for the name of a node (a DNS subdomain, RFC 1123). */
+const NODE_NAME_LENGTH_MAX = 253;
+
+/** What would break a log line, and half characters, which no store gives back as they were. */
+const UNFIT = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+/** NODE_NAME as it is, else the host name as the kubelet makes it a node's: trimmed and in lower case. */
+function nodeName(check: Check, { env, hostName }: SettingsInput): string {
+  const { NODE_NAME: told = '' } = env;
+  const [key, name] = told === '' ? ['host name', hostName.trim().toLowerCase()] : ['NODE_NAME', told];
+  const isFit = name.trim() !== '' && name.length <= NODE_NAME_LENGTH_MAX && !UNFIT.test(name);
+  const expected = `a node name of 1 to ${NODE_NAME_LENGTH_MAX} characters without control characters`;
+  if (name === '') check.errors.push(missing(key, `${expected} (or set NODE_NAME)`));
+  else if (!isFit) check.errors.push(invalid({ key, value: name }, expected));
+  return name;
+}
+
+function leaseDb(check: Check): string {
+  if (textOf(check.given, 'lease-db') !== '') return checkFile(check, 'lease-db');
+  const key = keyOf(check.given, 'lease-db');
+  check.errors.push(missing(key, '--lease-db FILE, the only lease store of this version'));
+  return '';
+}
+
+/** The CNI plugin reads it in the subnet file: if the agent masquerades, the bridge plugin need not. */
+function ipMasq(check: Check): boolean {
+  const isOn = boolOf(check.given, 'ip-masq');
+  const key = keyOf(check.given, 'ip-masq');
+  if (isOn)
+    check.notes.push(`${key}: written to the subnet file, but this version makes no masquerade rules`);
+  return isOn;
+}

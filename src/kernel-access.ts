@@ -1,0 +1,140 @@
+/**
+ * The kernel of this network namespace: sockets, sessions, and the events that they bring, put together.
+ *
+ * @module
+ */
+import { attachFilter, type NetlinkSocket, openNetlink } from '../ffi/socket.ts';
+import { type Watch, watchNetlink } from '../ffi/watch.ts';
+import { type EventSink, readEvents } from './kernel/events.ts';
+import { LinuxKernel } from './kernel/linux.ts';
+import { readHost } from './kernel/underlay.ts';
+import type { Clock } from './model/clock.ts';
+import type { Ip } from './model/ip.ts';
+import { type Problem, problem } from './model/problem.ts';
+import { fail, ok, type Result } from './model/result.ts';
+import { errnoName } from './netlink/error.ts';
+import { eventFilter } from './netlink/event-filter.ts';
+import { NETLINK_GENERIC } from './netlink/generic.ts';
+import { NETLINK_ROUTE, RTMGRP } from './netlink/route.ts';
+import { Session } from './netlink/session.ts';
+import type { Claims } from './reconcile/target.ts';
+import type { HostSnapshot } from './underlay/snapshot.ts';
+
+const GROUPS =
+  RTMGRP.LINK |
+  RTMGRP.NEIGH |
+  RTMGRP.IPV4_IFADDR |
+  RTMGRP.IPV4_ROUTE |
+  RTMGRP.IPV6_IFADDR |
+  RTMGRP.IPV6_ROUTE;
+/** Room for the events of one busy moment; only what is unread takes it. */
+const EVENT_BUFFER_BYTES = 1024 * 1024;
+/** After lost events, the storm that caused them is given this long to pass. */
+const REOPEN_MS = 50;
+
+/** Who hears of what the kernel announces. */
+export interface KernelListener extends EventSink {
+  /** Events cannot be heard at present, or can be again. */
+  readonly onProblem: (problem: Problem | undefined) => void;
+}
+
+/** One namespace's kernel, open for requests and under watch. */
+export class KernelAccess {
+  readonly target: LinuxKernel;
+  readonly #routeSocket: NetlinkSocket;
+  readonly #genericSocket: NetlinkSocket;
+  readonly #route: Session;
+  readonly #clock: Clock;
+  #claims: Claims = { links: new Set(), networks: [] };
+  #watch: { readonly socket: NetlinkSocket; readonly watch: Watch } | undefined;
+  #filtered = '';
+  #closed = false;
+
+  private constructor(route: NetlinkSocket, generic: NetlinkSocket, clock: Clock) {
+    this.#routeSocket = route;
+    this.#genericSocket = generic;
+    this.#clock = clock;
+    this.#route = new Session(route);
+    this.target = new LinuxKernel({
+      route: this.#route,
+      generic: new Session(generic),
+      sysctlRoot: '/proc/sys',
+      onLinks: () => this.#refilter(),
+    });
+  }
+
+  /** Opens the sockets for requests. */
+  static open(clock: Clock): Result<KernelAccess, Problem> {
+    const route = openNetlink({ protocol: NETLINK_ROUTE });
+    if (typeof route === 'number') return fail(openProblem(route));
+    const generic = openNetlink({ protocol: NETLINK_GENERIC });
+    if (typeof generic !== 'number') return ok(new KernelAccess(route, generic, clock));
+    route.close();
+    return fail(openProblem(generic));
+  }
+
+  /** Reads what the underlay is chosen from. */
+  readHost(canReach: Ip | undefined): Result<HostSnapshot, Problem> {
+    return readHost(this.#route, canReach);
+  }
+
+  /** Says what is ours: events are told apart by it. */
+  setClaims(claims: Claims): void {
+    this.#claims = claims;
+    this.#refilter();
+  }
+
+  /** Begins to listen, and begins again whenever events are lost. */
+  listen(listener: KernelListener): void {
+    if (this.#closed) return;
+    const socket = openNetlink({
+      protocol: NETLINK_ROUTE,
+      groups: GROUPS,
+      receiveBufferBytes: EVENT_BUFFER_BYTES,
+    });
+    if (typeof socket === 'number') {
+      listener.onProblem(openProblem(socket));
+      this.#clock.schedule(1_000, () => this.listen(listener));
+      return;
+    }
+    this.#filtered = '';
+    const watch = watchNetlink(socket, {
+      onDatagram: (bytes) => readEvents(bytes, { links: this.target.links, claims: this.#claims }, listener),
+      onLost: (reason) => {
+        this.#watch = undefined;
+        this.#clock.schedule(REOPEN_MS, () => {
+          this.listen(listener);
+          listener.look(`events were lost (${reason})`);
+        });
+      },
+    });
+    this.#watch = { socket, watch };
+    this.#refilter();
+    listener.onProblem(undefined);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#watch?.watch.close();
+    this.#routeSocket.close();
+    this.#genericSocket.close();
+  }
+
+  /** Our own echo, and other links' neighbours, are refused before they take room in the buffer. */
+  #refilter(): void {
+    const links: number[] = [];
+    for (const name of this.#claims.links) {
+      const link = this.target.links.byName(name);
+      if (link !== undefined) links.push(link.index);
+    }
+    const wanted = links.join(' ');
+    if (this.#watch === undefined || (wanted === this.#filtered && this.#filtered !== '')) return;
+    this.#filtered = wanted;
+    const ownPortIds = [this.#routeSocket.portId];
+    attachFilter(this.#watch.socket.fd, eventFilter({ ownPortIds, links, forwarding: 'all' }));
+  }
+}
+
+function openProblem(error: number): Problem {
+  return problem('netlink-failed', `Cannot open a netlink socket: ${errnoName(-error)}`);
+}

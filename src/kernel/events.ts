@@ -1,0 +1,138 @@
+/**
+ * What the kernel announces: which object moved, and what may change the choice of the underlay.
+ *
+ * @module
+ */
+
+import { eachMessage, type MessageHeader } from '../netlink/frame.ts';
+import {
+  AF,
+  addressMessage,
+  IFF,
+  linkMessage,
+  neighbourMessage,
+  RTM,
+  routeMessage,
+} from '../netlink/route.ts';
+import type { Reader } from '../netlink/wire.ts';
+import { DecodeError } from '../netlink/wire.ts';
+import type { Claims, Observed } from '../reconcile/target.ts';
+import { addressOwner, readAddress } from './addresses.ts';
+import type { LinkTable } from './link-table.ts';
+import { readLink } from './links.ts';
+import { readNeighbour } from './neighbours.ts';
+import { readRoute, routeOwner } from './routes.ts';
+
+/** Who hears of events. */
+export interface EventSink {
+  /** An object of a kind that we make was made, changed, or is `gone`. */
+  readonly moved: (observed: Observed, gone: boolean) => void;
+  /** One of our links is another than before: nothing that stood on it is left. */
+  readonly look: (cause: string) => void;
+  /** A link, address or route that is not ours has changed. */
+  readonly underlay: (event: UnderlayEvent) => void;
+}
+
+/** A change that may matter to the choice of the underlay. */
+export type UnderlayEvent =
+  | {
+      readonly kind: 'link';
+      readonly name: string;
+      readonly index: number;
+      readonly mtuBytes: number;
+      readonly up: boolean;
+      readonly gone: boolean;
+    }
+  | { readonly kind: 'address' | 'route'; readonly link: string };
+
+/** What events are read against. */
+export interface EventContext {
+  /** Kept up to date by what is read. */
+  readonly links: LinkTable;
+  readonly claims: Claims;
+}
+
+/**
+ * Reads a datagram. One that does not parse makes us look at everything: nothing is known of what it said.
+ */
+export function readEvents(datagram: Uint8Array, context: EventContext, sink: EventSink): void {
+  try {
+    eachMessage(datagram, datagram.length, (header, payload) =>
+      readEvent({ header, payload }, context, sink),
+    );
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    sink.look(`unreadable event: ${error.message}`);
+  }
+}
+
+function readEvent(
+  { header, payload }: { header: MessageHeader; payload: Reader },
+  context: EventContext,
+  sink: EventSink,
+): void {
+  switch (header.type) {
+    case RTM.NEWLINK:
+    case RTM.DELLINK:
+      readLinkEvent(payload, header.type === RTM.DELLINK, { ...context, sink });
+      break;
+    case RTM.NEWADDR:
+    case RTM.DELADDR:
+      readAddressEvent(payload, header.type === RTM.DELADDR, { ...context, sink });
+      break;
+    case RTM.NEWROUTE:
+    case RTM.DELROUTE:
+      readRouteEvent(payload, header.type === RTM.DELROUTE, { ...context, sink });
+      break;
+    case RTM.NEWNEIGH:
+    case RTM.DELNEIGH:
+      readNeighbourEvent(payload, header.type === RTM.DELNEIGH, { ...context, sink });
+      break;
+  }
+}
+
+type EventWork = EventContext & { readonly sink: EventSink };
+
+function readLinkEvent(payload: Reader, gone: boolean, { links, claims, sink }: EventWork): void {
+  const message = linkMessage.read(payload);
+  const { name, mtu = 0 } = message.attrs;
+  const { index, flags, family } = message.header;
+  // AF_BRIDGE messages are about ports of bridges, not about links.
+  if (name === undefined || family !== AF.UNSPEC) return;
+  const up = (flags & IFF.UP) !== 0;
+  const before = links.byName(name);
+  if (gone) links.delete(name);
+  else links.set({ index, name, up });
+  if (!claims.links.has(name)) {
+    sink.underlay({ kind: 'link', name, index, mtuBytes: mtu, up, gone });
+    return;
+  }
+  if (!gone && before !== undefined && before.index !== index) sink.look(`link ${name} was made again`);
+  const object = readLink(message, links);
+  if (object !== undefined) {
+    sink.moved({ object, owner: object.device.type === 'vxlan' ? 'ours' : 'alien' }, gone);
+  }
+  if (!gone) sink.moved({ object: { kind: 'up', link: name }, owner: 'ours' }, !up);
+}
+
+function readAddressEvent(payload: Reader, gone: boolean, { links, claims, sink }: EventWork): void {
+  const object = readAddress(addressMessage.read(payload), links);
+  if (object === undefined) return;
+  if (claims.links.has(object.link)) sink.moved({ object, owner: addressOwner(object, claims) }, gone);
+  else sink.underlay({ kind: 'address', link: object.link });
+}
+
+function readRouteEvent(payload: Reader, gone: boolean, { links, claims, sink }: EventWork): void {
+  const object = readRoute(routeMessage.read(payload), links);
+  if (object === undefined) return;
+  const owner = routeOwner(object, claims);
+  sink.moved({ object, owner }, gone);
+  if (owner !== 'ours') sink.underlay({ kind: 'route', link: object.link });
+}
+
+function readNeighbourEvent(payload: Reader, gone: boolean, { links, claims, sink }: EventWork): void {
+  const read = readNeighbour(neighbourMessage.read(payload), links);
+  if (read === undefined || !claims.links.has(read.object.link)) return;
+  // An entry that is not permanent any more is as good as gone: the kernel may drop it at any time.
+  sink.moved({ object: read.object, owner: 'ours' }, gone || !read.permanent);
+}

@@ -1,0 +1,32 @@
+/**
+ * The executable's entry: which command is it? Imports nothing by itself, so that each command pays only for
+ * what it loads.
+ *
+ * @module
+ */
+
+const COMMANDS = ['run', 'status', 'version', 'demo', 'help'] as const;
+
+/** Runs the command and gives back the exit status. */
+async function main(args: readonly string[]): Promise<number> {
+  const [first = 'run', ...rest] = args;
+  switch (first) {
+    case 'version':
+      return (await import('./cli/version.ts')).versionCommand(rest);
+    case 'status':
+      return (await import('./cli/status.ts')).statusCommand(rest);
+    case 'demo':
+      return (await import('./cli/demo/command.ts')).demoCommand(rest);
+    case 'help':
+      console.log((await import('./config/help.ts')).formatHelp());
+      return 0;
+    case 'run':
+      return (await import('./run.ts')).runCommand(rest);
+  }
+  // Like flanneld, flags alone mean to run.
+  if (first.startsWith('-')) return (await import('./run.ts')).runCommand(args);
+  console.error(`Unknown command '${first}', expected one of: ${COMMANDS.join(', ')}`);
+  return 1;
+}
+
+void main(process.argv.slice(2)).then((status) => process.exit(status));

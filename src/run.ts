@@ -1,0 +1,203 @@
+/**
+ * `flannelette run`: puts the agent together and keeps it running until it is told to stop.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { sendDatagram } from '../ffi/notify.ts';
+import { Agent } from './agent/agent.ts';
+import { chooseIdentity, type Identity } from './agent/identity.ts';
+import { AgentJournal } from './agent/journal.ts';
+import { VERSION } from './cli/version.ts';
+import { systemClock } from './clock.ts';
+import { type ConfigError, describeConfigError } from './config/error.ts';
+import { formatHelp } from './config/help.ts';
+import { parseNetConf } from './config/net-conf.ts';
+import { parseSettings } from './config/settings.ts';
+import { readSubnetEnv } from './config/subnet-env.ts';
+import { HealthServer } from './http/server.ts';
+import { KernelAccess } from './kernel-access.ts';
+import { createLogger, type Logger } from './log.ts';
+import { LogLimit } from './log-limit.ts';
+import type { LeaseSource } from './model/lease-source.ts';
+import type { NetworkConfig } from './model/network.ts';
+import type { Problem } from './model/problem.ts';
+import { fail, type Result } from './model/result.ts';
+import type { Settings } from './model/settings.ts';
+import { createNotifier, type Notifier } from './sd-notify.ts';
+import { SqliteLeaseSource } from './store/sqlite/source.ts';
+import { type NodeState, StateFile } from './store/state-file.ts';
+
+/**
+ * Runs the agent.
+ *
+ * @returns the exit status: 0 after a signal to stop, 1 for bad configuration
+ */
+export async function runCommand(argv: readonly string[]): Promise<number> {
+  const parsed = parseSettings({ argv, env: process.env, hostName: hostname(), cwd: process.cwd() });
+  if (!parsed.ok) return refuse(parsed.error);
+  if (parsed.value.kind === 'help') {
+    console.log(formatHelp());
+    return 0;
+  }
+  if (parsed.value.kind === 'version') return (await import('./cli/version.ts')).versionCommand([]);
+  const { settings, notes } = parsed.value;
+  const network = readNetConf(settings.netConfigPath);
+  if (!network.ok) return refuse(network.error);
+  const log = createLogger({ format: settings.logFormat, verbosity: settings.verbosity });
+  log.info('Starting', {
+    version: VERSION,
+    node: settings.nodeName,
+    backend: network.value.config.backend.type,
+  });
+  for (const note of [...notes, ...network.value.notes]) log.info(note);
+  return await runAgent({ settings, network: network.value.config, log });
+}
+
+function refuse(error: ConfigError): number {
+  console.error(describeConfigError(error));
+  return 1;
+}
+
+function readNetConf(path: string): ReturnType<typeof parseNetConf> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const value = `${path} (${error instanceof Error ? error.message : String(error)})`;
+    return fail({ kind: 'invalid', key: 'net-config-path', value, expected: 'a readable net-conf.json' });
+  }
+  const parsed = parseNetConf(text);
+  return parsed.ok ? parsed : fail({ ...parsed.error, key: `${path}: ${parsed.error.key}` });
+}
+
+interface Prepared {
+  readonly settings: Settings;
+  readonly network: NetworkConfig;
+  readonly log: Logger;
+}
+
+async function runAgent({ settings, network, log }: Prepared): Promise<number> {
+  const notifier = createNotifier(process.env, sendDatagram);
+  const journal = new AgentJournal({
+    log,
+    limit: new LogLimit(log),
+    onReady: (sentence) => notifier.ready(sentence),
+  });
+  const kernel = await openKernel(journal);
+  const source = new SqliteLeaseSource({
+    path: settings.leaseDb,
+    network,
+    node: settings.nodeName,
+    renewMarginMinutes: settings.renewMarginMinutes,
+    log: (text) => log.info(text),
+  });
+  const stateFile = new StateFile(settings.stateDir);
+  const { state, warning } = stateFile.load();
+  if (warning !== undefined) log.warn(warning);
+  const identity = await identify({ settings, source, state });
+  const previous = readPrevious(settings.subnetFile);
+  const agent: Agent = new Agent({
+    version: VERSION,
+    processStartMs: performance.timeOrigin,
+    settings,
+    network,
+    target: kernel.target,
+    readHost: (canReach) => kernel.readHost(canReach),
+    source,
+    identity,
+    previous: { ipv4: previous.ipv4.subnet, ipv6: previous.ipv6.subnet },
+    formerLinks: state.links,
+    clock: systemClock,
+    random: Math.random,
+    yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
+    journal,
+    onClaims: (claims) => {
+      kernel.setClaims(claims);
+      return stateFile.save({ ...identity, links: [...claims.links].sort() });
+    },
+    otherProblems: () => health.problems(),
+    onAudit: () => void health.ensure(),
+  });
+  const health = new HealthServer({
+    sources: { readiness: () => agent.readiness(), status: () => agent.status() },
+    clock: systemClock,
+    socketPath: settings.socketPath,
+    healthzIp: settings.healthzIp,
+    healthzPort: settings.healthzPort,
+    onProblem: (listener, trouble) => journal.problem(listener, trouble),
+  });
+  kernel.listen({
+    moved: (observed, gone) => agent.moved(observed, gone),
+    look: (cause) => agent.look(cause),
+    underlay: (event) => agent.hostEvent(event.kind === 'link' ? { kind: 'link', link: event.name } : event),
+    onProblem: (trouble) => journal.problem('events', trouble),
+  });
+  agent.start();
+  await health.start();
+  const signal = await untilSignal();
+  return await stop({ signal, agent, kernel, health, notifier, log });
+}
+
+/** Netlink sockets need no privilege; without them nothing can be done but to wait (file limit, no netlink). */
+async function openKernel(journal: AgentJournal): Promise<KernelAccess> {
+  for (;;) {
+    const opened: Result<KernelAccess, Problem> = KernelAccess.open(systemClock);
+    journal.problem('events', opened.ok ? undefined : opened.error);
+    if (opened.ok) return opened.value;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
+}
+
+/** A store that cannot be read now is not waited for: what the state directory remembers serves as well. */
+async function identify({
+  settings,
+  source,
+  state,
+}: {
+  settings: Settings;
+  source: LeaseSource;
+  state: NodeState;
+}): Promise<Identity> {
+  const { nodeName } = settings;
+  const own = await source.own(nodeName);
+  const published = own.ok ? own.value : undefined;
+  return chooseIdentity({ published, remembered: state, nodeName, machineId: readOr('/etc/machine-id', '') });
+}
+
+function readPrevious(path: string): ReturnType<typeof readSubnetEnv> {
+  return readSubnetEnv(readOr(path, ''));
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return otherwise;
+  }
+}
+
+function untilSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+interface Running {
+  readonly signal: string;
+  readonly agent: Agent;
+  readonly kernel: KernelAccess;
+  readonly health: HealthServer;
+  readonly notifier: Notifier;
+  readonly log: Logger;
+}
+
+async function stop({ signal, agent, kernel, health, notifier, log }: Running): Promise<number> {
+  notifier.stopping();
+  log.info('Stopping; links, routes and pods stay as they are', { signal });
+  agent.stop();
+  kernel.close();
+  await health.close();
+  return 0;
+}

@@ -1,0 +1,89 @@
+/**
+ * A row of the table `lease`.
+ *
+ * @module
+ */
+import { type Prefix, parsePrefix } from '../../model/ip.ts';
+import type { Lease, LeaseFamily } from '../../model/lease.ts';
+import type { RawLease } from '../accept.ts';
+import { type FamilyAttributes, parseAttributes } from '../attributes.ts';
+
+/** A node's row. Texts are what the file holds: nothing in them has been checked. */
+export interface LeaseRow {
+  readonly node: string;
+  readonly subnet: string | undefined;
+  readonly subnetV6: string | undefined;
+  /** flannel's JSON. */
+  readonly attributes: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresMs: number;
+  /** The transaction that last changed the row. */
+  readonly revision: number;
+  /** The transaction that made the lease. */
+  readonly created: number;
+  /** Whether this only says that the node's lease was removed. */
+  readonly isRemoved: boolean;
+  /** The process that last wrote the row, and the boot that it ran in. */
+  readonly pid: number;
+  readonly bootId: string;
+}
+
+/**
+ * The row in the order of the columns; `undefined` if it names no node. The table is strict about types, but
+ * the file may have been made by other hands.
+ */
+export function readRow(values: readonly unknown[]): LeaseRow | undefined {
+  const [node, subnet, subnetV6, attributes, expiresMs, revision, created, removedMs, pid, bootId] = values;
+  if (typeof node !== 'string') return undefined;
+  return {
+    node,
+    subnet: typeof subnet === 'string' ? subnet : undefined,
+    subnetV6: typeof subnetV6 === 'string' ? subnetV6 : undefined,
+    attributes: typeof attributes === 'string' ? attributes : '',
+    expiresMs: numberOf(expiresMs),
+    revision: numberOf(revision),
+    created: numberOf(created),
+    isRemoved: removedMs !== null,
+    pid: numberOf(pid),
+    bootId: typeof bootId === 'string' ? bootId : '',
+  };
+}
+
+/** The row in the form that all stores share. */
+export function rawLease(row: LeaseRow): RawLease {
+  return {
+    node: row.node,
+    order: row.created,
+    subnet: row.subnet,
+    subnetV6: row.subnetV6,
+    attributes: parseAttributes(row.attributes),
+  };
+}
+
+/** The lease as the row says, without regard to any configuration; `undefined` if it makes no sense. */
+export function storedLease(row: LeaseRow): Lease | undefined {
+  const attributes = parseAttributes(row.attributes);
+  if (row.isRemoved || !attributes.ok) return undefined;
+  const ipv4 = storedFamily(row.subnet, attributes.value.ipv4);
+  const ipv6 = storedFamily(row.subnetV6, attributes.value.ipv6);
+  if (ipv4 === undefined && ipv6 === undefined) return undefined;
+  return { node: row.node, backendType: attributes.value.backendType, ipv4, ipv6 };
+}
+
+/** The subnets that a row keeps from others, parsed. */
+export function heldSubnets(row: LeaseRow): { ipv4: Prefix | undefined; ipv6: Prefix | undefined } {
+  return {
+    ipv4: row.subnet === undefined ? undefined : parsePrefix(row.subnet),
+    ipv6: row.subnetV6 === undefined ? undefined : parsePrefix(row.subnetV6),
+  };
+}
+
+function storedFamily(subnetText: string | undefined, attributes: FamilyAttributes): LeaseFamily | undefined {
+  const subnet = subnetText === undefined ? undefined : parsePrefix(subnetText);
+  const { publicIp, vtep } = attributes;
+  return subnet === undefined || publicIp === undefined ? undefined : { subnet, publicIp, vtep };
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}

@@ -1,0 +1,118 @@
+/**
+ * The tables, and the settings of a connection.
+ *
+ * Every statement of the program names its columns, so a later version can add some; `user_version` then says
+ * so, and an older agent leaves the file alone.
+ *
+ * @module
+ */
+import type { Database } from 'bun:sqlite';
+import { RefusedError } from './failure.ts';
+
+/** `PRAGMA user_version` of the tables below. */
+export const SCHEMA_VERSION = 1;
+
+/** `PRAGMA application_id`: "flte" in ASCII, by which `file` and we know our own. */
+const APPLICATION_ID = 0x66_6c_74_65;
+
+/** How long SQLite itself may wait for a lock, which blocks the event loop. */
+const BUSY_TIMEOUT_MS = 100;
+
+const FOREIGN_REMEDY = 'Name another file with --lease-db';
+
+/**
+ * `state` has one row: `generation` tells this file from one made after it was deleted, `revision` counts
+ * transactions, `purged` is the highest revision of a tombstone that was thrown away.
+ *
+ * `lease` keeps a row per node. `created` is the revision that made the lease, `revision` the one that last
+ * changed it. A lease that another node took over after its expiry stays as a tombstone, with `removed_ms`
+ * and no subnets, until readers have seen it. `pid` and `boot_id` are those of the process that last wrote.
+ */
+const TABLES = `
+CREATE TABLE state (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  generation TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  purged INTEGER NOT NULL
+) STRICT;
+CREATE TABLE lease (
+  node TEXT NOT NULL PRIMARY KEY,
+  subnet TEXT UNIQUE,
+  subnet6 TEXT UNIQUE,
+  attributes TEXT NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  created INTEGER NOT NULL,
+  removed_ms INTEGER,
+  pid INTEGER NOT NULL,
+  boot_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX lease_revision ON lease (revision);
+CREATE INDEX lease_removed ON lease (removed_ms) WHERE removed_ms IS NOT NULL;
+INSERT INTO state (id, generation, revision, purged) VALUES (1, lower(hex(randomblob(16))), 0, 0);
+PRAGMA application_id = ${APPLICATION_ID};
+PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/**
+ * Sets a new connection up, and makes the tables if the file is empty.
+ *
+ * @throws RefusedError if the file is not ours to use, SQLiteError
+ */
+export function prepareConnection(db: Database): void {
+  db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  const isEmpty = checkVersion(db) === 0;
+  if (pragma(db, 'journal_mode = WAL') !== 'wal') {
+    throw new RefusedError('store-unavailable', 'is on a file system without shared memory (no WAL)');
+  }
+  // 256 KiB of pages is what a look-up needs; a full read of 5,000 leases passes through it.
+  db.run('PRAGMA cache_size = -256');
+  // Moves the log back into the file every MiB, and keeps the log at that size.
+  db.run('PRAGMA wal_autocheckpoint = 256');
+  db.run('PRAGMA journal_size_limit = 1048576');
+  db.run('PRAGMA synchronous = NORMAL');
+  db.run('PRAGMA trusted_schema = OFF');
+  if (isEmpty) createTables(db);
+}
+
+/** Reads nothing but the header, and writes nothing. */
+function checkVersion(db: Database): number {
+  const version = Number(pragma(db, 'user_version'));
+  const application = Number(pragma(db, 'application_id'));
+  const isForeign =
+    version === 0
+      ? first(db, 'SELECT 1 FROM sqlite_schema LIMIT 1') !== undefined
+      : application !== APPLICATION_ID;
+  if (isForeign) throw new RefusedError('store-corrupt', 'belongs to another program', FOREIGN_REMEDY);
+  if (version > SCHEMA_VERSION) {
+    const message = `has version ${version}, this program knows up to ${SCHEMA_VERSION}`;
+    throw new RefusedError('store-version', message);
+  }
+  return version;
+}
+
+function createTables(db: Database): void {
+  db.run('BEGIN IMMEDIATE');
+  try {
+    // Another process may have been faster.
+    if (checkVersion(db) === 0) db.run(TABLES);
+    db.run('COMMIT');
+  } catch (error) {
+    if (db.inTransaction) db.run('ROLLBACK');
+    throw error;
+  }
+}
+
+function pragma(db: Database, text: string): unknown {
+  return first(db, `PRAGMA ${text}`);
+}
+
+/** The first column of the first row. The statement is given back at once: `db.query` would keep it. */
+function first(db: Database, sql: string): unknown {
+  const statement = db.prepare(sql);
+  try {
+    return statement.values()[0]?.[0];
+  } finally {
+    statement.finalize();
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * The embedded lease store: an SQLite file that the agents of one machine share.
+ *
+ * What peers hold is read whole at first, then only what is newer, when another agent has touched the sibling
+ * file of the database. Nothing polls. A database that cannot be read leaves the last good leases in use.
+ *
+ * @module
+ */
+import { systemClock } from '../../clock.ts';
+import type { Clock } from '../../model/clock.ts';
+import type { Lease } from '../../model/lease.ts';
+import type {
+  LeaseListener,
+  LeaseRequest,
+  LeaseSource,
+  LeaseSourceStatus,
+  OwnLease,
+} from '../../model/lease-source.ts';
+import type { NetworkConfig } from '../../model/network.ts';
+import type { Problem } from '../../model/problem.ts';
+import { ok, type Result } from '../../model/result.ts';
+import { backOffMs } from '../back-off.ts';
+import { LeaseBook } from '../lease-book.ts';
+import { Alarm } from './alarm.ts';
+import { ChangeWatch } from './change-watch.ts';
+import { DatabaseHandle } from './database-handle.ts';
+import { ExpiryTracker, GRACE_MS } from './expiry.ts';
+import type { StoreFailure } from './failure.ts';
+import { LeaseReader, type Reading } from './lease-reader.ts';
+import { storedLease } from './lease-row.ts';
+import { OwnLeaseKeeper } from './own-lease.ts';
+import { PATIENCE_MS, Patience } from './patience.ts';
+
+/** The least pause between a failed reading and the next, even if events come meanwhile. */
+const EVENT_PAUSE_MS = 1_000;
+
+/** What the embedded store is made of. */
+export interface SqliteLeaseSourceOptions {
+  /** The database; its directory is made if there is none. */
+  readonly path: string;
+  readonly network: NetworkConfig;
+  /** The own node: the only one that leases are asked for. */
+  readonly node: string;
+  /** How long before its expiry the own lease is renewed: 1 to 1439. */
+  readonly renewMarginMinutes: number;
+  readonly clock?: Clock;
+  /** Gives a number in [0, 1). */
+  readonly random?: () => number;
+  /** Takes what an operator may want to read about the store, a sentence each. */
+  readonly log?: (text: string) => void;
+}
+
+/** The leases in an SQLite file. */
+export class SqliteLeaseSource implements LeaseSource {
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #handle: DatabaseHandle;
+  readonly #book: LeaseBook;
+  readonly #expiry: ExpiryTracker;
+  readonly #reader: LeaseReader;
+  readonly #keeper: OwnLeaseKeeper;
+  readonly #watch: ChangeWatch;
+  readonly #patience: Patience;
+  readonly #expiryAlarm: Alarm;
+  /** Set while the database cannot be read. */
+  readonly #retryAlarm: Alarm;
+  #listener: LeaseListener | undefined;
+  /** The acquisitions asked for, one after the other. */
+  #acquiring: Promise<unknown> = Promise.resolve();
+  #failures = 0;
+  /** Monotonic milliseconds since which the database cannot be read. */
+  #failingSinceMs: number | undefined;
+  readonly #problems: Record<'read' | 'write' | 'watch', Problem | undefined> = {
+    read: undefined,
+    write: undefined,
+    watch: undefined,
+  };
+  #isSynced = false;
+  #isTelling = false;
+  #isClosed = false;
+
+  constructor(options: SqliteLeaseSourceOptions) {
+    const { path, network, node, renewMarginMinutes, clock = systemClock, random = Math.random } = options;
+    const log = options.log ?? (() => {});
+    this.#clock = clock;
+    this.#random = random;
+    this.#handle = new DatabaseHandle(path, log);
+    this.#book = new LeaseBook({ node, network });
+    this.#expiry = new ExpiryTracker(clock);
+    this.#reader = new LeaseReader({ node, book: this.#book, expiry: this.#expiry });
+    this.#patience = new Patience(clock, random);
+    this.#retryAlarm = new Alarm(clock, () => this.#look(false));
+    this.#expiryAlarm = new Alarm(clock, () => this.#lookForExpired(false));
+    this.#keeper = new OwnLeaseKeeper({
+      node,
+      network,
+      handle: this.#handle,
+      expiry: this.#expiry,
+      clock,
+      random,
+      renewMarginMinutes,
+      log,
+      onProblem: (problem) => this.#setProblem('write', problem),
+      onLost: (reason) => this.#listener?.onOwnLeaseLost(reason),
+    });
+    this.#watch = new ChangeWatch({
+      path,
+      clock,
+      random,
+      onChange: () => this.#onChange(),
+      onProblem: (problem) => this.#setProblem('watch', problem),
+    });
+  }
+
+  /** What the store holds for a node, even if it has expired. A store that does not exist is not made. */
+  async own(node: string): Promise<Result<Lease | undefined, Problem>> {
+    if (!this.#handle.exists()) return ok(undefined);
+    const read = await this.#patience.wait(() => this.#handle.use((database) => database.row(node)));
+    if (!read.ok) return read;
+    return ok(read.value === undefined ? undefined : storedLease(read.value));
+  }
+
+  /**
+   * Takes or updates the own lease, and keeps it renewed. A lock is waited for up to 5 s; any other problem is
+   * given back at once, and the caller tries again when it likes.
+   */
+  acquire(request: LeaseRequest): Promise<Result<OwnLease, Problem>> {
+    const acquired = this.#acquiring.then(() => this.#acquire(request));
+    this.#acquiring = acquired;
+    return acquired;
+  }
+
+  watch(listener: LeaseListener): void {
+    this.#listener = listener;
+    this.#watch.start();
+    queueMicrotask(() => this.#look(false));
+  }
+
+  refresh(): void {
+    if (this.#isClosed || this.#listener === undefined) return;
+    this.#watch.check();
+    this.#lookForExpired(true);
+  }
+
+  status(): LeaseSourceStatus {
+    const { read, write, watch } = this.#problems;
+    return { name: `sqlite ${this.#handle.path}`, problem: read ?? write ?? watch };
+  }
+
+  /** Ends everything; the lease stays in the store until it expires. */
+  close(): void {
+    this.#isClosed = true;
+    this.#listener = undefined;
+    this.#retryAlarm.cancel();
+    this.#expiryAlarm.cancel();
+    this.#watch.close();
+    this.#keeper.close();
+    this.#patience.close();
+    this.#handle.close();
+  }
+
+  async #acquire(request: LeaseRequest): Promise<Result<OwnLease, Problem>> {
+    const taken = await this.#patience.wait(() => this.#keeper.take(request));
+    this.#setProblem('write', taken.ok ? undefined : taken.error);
+    if (!taken.ok) return taken;
+    if (taken.value.ok) {
+      this.#book.setOwn(taken.value.value.lease);
+      this.#tell();
+    }
+    return taken.value;
+  }
+
+  #onChange(): void {
+    // What fails may itself cause events: no more than one attempt a second for them.
+    if (this.#failures === 0) this.#look(false);
+    else this.#retryAlarm.setWithin(EVENT_PAUSE_MS);
+  }
+
+  #look(isComplete: boolean): void {
+    if (this.#isClosed || this.#listener === undefined) return;
+    this.#retryAlarm.cancel();
+    const reading = this.#handle.use((database) =>
+      isComplete ? this.#reader.readComplete(database) : this.#reader.read(database),
+    );
+    if (reading.ok) this.#onReading(reading.value);
+    else this.#onFailure(reading.error);
+  }
+
+  /** Reads first: who has renewed meanwhile has not expired. */
+  #lookForExpired(isComplete: boolean): void {
+    this.#look(isComplete);
+    if (this.#isClosed) return;
+    if (this.#failures > 0) {
+      // Nobody is given up while the database is silent.
+      this.#expiryAlarm.set(GRACE_MS);
+      return;
+    }
+    this.#reader.dropGone();
+    this.#tell();
+    const nextMs = this.#expiry.nextMs();
+    if (nextMs === undefined) this.#expiryAlarm.cancel();
+    else this.#expiryAlarm.set(nextMs);
+  }
+
+  #onReading(reading: Reading): void {
+    this.#failures = 0;
+    this.#failingSinceMs = undefined;
+    this.#isSynced = true;
+    this.#setProblem('read', undefined);
+    if (reading.own !== 'unread') {
+      // Before anything is acquired, what the store holds for us is ours.
+      if (!this.#keeper.isHeld && reading.own !== 'none') this.#book.setOwn(storedLease(reading.own));
+      this.#keeper.compare(reading.own);
+    }
+    this.#keeper.check();
+    if (Number.isFinite(reading.expiresMsMin)) {
+      this.#expiryAlarm.setWithin(reading.expiresMsMin - this.#clock.nowMs());
+    }
+    this.#tell();
+  }
+
+  #onFailure({ busy, problem }: StoreFailure): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.#failingSinceMs ??= nowMs;
+    this.#failures++;
+    if (!busy || nowMs - this.#failingSinceMs >= PATIENCE_MS) this.#setProblem('read', problem);
+    this.#retryAlarm.set(backOffMs(this.#failures, this.#random));
+  }
+
+  #setProblem(what: 'read' | 'write' | 'watch', problem: Problem | undefined): void {
+    const before = this.status().problem;
+    this.#problems[what] = problem;
+    const after = this.status().problem;
+    if (before?.code === after?.code && before?.message === after?.message) return;
+    queueMicrotask(() => this.#listener?.onStatus(this.status()));
+  }
+
+  /** Tells the listener what has changed, after everything that happens now. */
+  #tell(): void {
+    if (this.#isTelling || !this.#isSynced) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      const listener = this.#listener;
+      const change = listener === undefined ? undefined : this.#book.take();
+      if (change !== undefined) listener?.onLeases(change);
+    });
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Writes a message as lines of four bytes, each attribute with the name that the kernel's headers give it.
+ *
+ * @module
+ */
+import { enumerationWith, type Names, readEnumerations } from './headers.ts';
+import { hexLines } from './text.ts';
+
+/** What stands in an attribute set, by a member of the enumeration that numbers it. */
+interface Layout {
+  readonly member: string;
+  /** A fixed structure before the attributes. */
+  readonly header?: { readonly name: string; readonly bytes: number };
+  readonly nests?: Readonly<Record<string, Layout | ((kind: string) => Layout | undefined)>>;
+}
+
+const IFINFOMSG = { name: 'struct ifinfomsg', bytes: 16 };
+const GENLMSGHDR = { name: 'struct genlmsghdr', bytes: 4 };
+const PEER: Layout = { member: 'IFLA_IFNAME', header: IFINFOMSG };
+
+const KINDS: Readonly<Record<string, Layout>> = {
+  vxlan: { member: 'IFLA_VXLAN_ID' },
+  bridge: { member: 'IFLA_BR_STP_STATE' },
+  veth: { member: 'VETH_INFO_PEER', nests: { VETH_INFO_PEER: PEER } },
+};
+
+const LINK: Layout = {
+  member: 'IFLA_IFNAME',
+  header: IFINFOMSG,
+  nests: {
+    IFLA_LINKINFO: { member: 'IFLA_INFO_KIND', nests: { IFLA_INFO_DATA: (kind) => KINDS[kind] } },
+  },
+};
+const ADDRESS: Layout = { member: 'IFA_LOCAL', header: { name: 'struct ifaddrmsg', bytes: 8 } };
+const ROUTE: Layout = { member: 'RTA_DST', header: { name: 'struct rtmsg', bytes: 12 } };
+const NEIGHBOUR: Layout = { member: 'NDA_DST', header: { name: 'struct ndmsg', bytes: 12 } };
+const CONTROL: Layout = { member: 'CTRL_ATTR_FAMILY_ID', header: GENLMSGHDR };
+const BITS: Layout = {
+  member: 'ETHTOOL_A_BITSET_BITS_BIT',
+  nests: { ETHTOOL_A_BITSET_BITS_BIT: { member: 'ETHTOOL_A_BITSET_BIT_NAME' } },
+};
+const BITSET: Layout = { member: 'ETHTOOL_A_BITSET_BITS', nests: { ETHTOOL_A_BITSET_BITS: BITS } };
+const FEATURES: Layout = {
+  member: 'ETHTOOL_A_FEATURES_WANTED',
+  header: GENLMSGHDR,
+  nests: {
+    ETHTOOL_A_FEATURES_HEADER: { member: 'ETHTOOL_A_HEADER_DEV_NAME' },
+    ETHTOOL_A_FEATURES_HW: BITSET,
+    ETHTOOL_A_FEATURES_WANTED: BITSET,
+    ETHTOOL_A_FEATURES_ACTIVE: BITSET,
+    ETHTOOL_A_FEATURES_NOCHANGE: BITSET,
+  },
+};
+
+/** The layouts by the type of message; of generic families by the family's name. */
+const LAYOUTS: Readonly<Record<string, Layout>> = {
+  LINK,
+  ADDR: ADDRESS,
+  ROUTE,
+  NEIGH: NEIGHBOUR,
+  nlctrl: CONTROL,
+  ethtool: FEATURES,
+};
+
+/** linux/netlink.h: NLM_F_*; 0x100 and above mean one thing when asking and another when changing. */
+const FLAGS = { 1: 'REQUEST', 2: 'MULTI', 4: 'ACK', 8: 'ECHO', 16: 'DUMP_INTR', 32: 'DUMP_FILTERED' };
+const CHANGE_FLAGS = { 256: 'REPLACE', 512: 'EXCL', 1024: 'CREATE', 2048: 'APPEND' };
+
+/** Names and numbers as the head line of a message has them. */
+export function headLine(kind: string, { type, flags }: { type: number; flags: number }): string {
+  const words = Object.entries({ ...FLAGS, ...CHANGE_FLAGS })
+    .filter(([bit]) => (flags & Number(bit)) !== 0)
+    .map(([, word]) => word);
+  return `${kind} (${type}), flags ${words.join('|') || 'none'} (0x${flags.toString(16)})`;
+}
+
+/** The lines of one message's payload. `kind` is as `RTM_NEWLINK`, or the name of a generic family. */
+export function annotate(bytes: Uint8Array, kind: string): string[] {
+  const layout = LAYOUTS[kind.replace(/^RTM_(NEW|DEL|GET)/, '')];
+  if (layout === undefined) throw new Error(`No layout for ${kind}`);
+  const labels = new Map<number, string>();
+  label(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), {
+    layout,
+    at: 0,
+    end: bytes.length,
+    depth: 0,
+    all: readEnumerations(),
+    labels,
+  });
+  const lines: { text: string; count: number }[] = [];
+  hexLines(bytes).forEach((hex, i) => {
+    const name = labels.get(i * 4);
+    const text = name === undefined ? hex : `${hex.padEnd(11)}   # ${name}`;
+    const last = lines.at(-1);
+    if (last !== undefined && name === undefined && last.text === text) last.count++;
+    else lines.push({ text, count: 1 });
+  });
+  return lines.map(({ text, count }) => (count === 1 ? text : `${text} * ${count}`));
+}
+
+interface Place {
+  readonly layout: Layout;
+  readonly at: number;
+  readonly end: number;
+  readonly depth: number;
+  readonly all: readonly Names[];
+  readonly labels: Map<number, string>;
+}
+
+function label(view: DataView, { layout, at, end, depth, all, labels }: Place): void {
+  const names = enumerationWith(all, layout.member);
+  const indent = '  '.repeat(depth);
+  if (layout.header !== undefined) labels.set(at, indent + layout.header.name);
+  let kind = '';
+  let next = at + (layout.header?.bytes ?? 0);
+  while (next + 4 <= end) {
+    const start = next;
+    const length = view.getUint16(start, true);
+    if (length < 4) throw new Error(`Attribute length ${length} at ${start}`);
+    const id = view.getUint16(start + 2, true) & 0x3fff;
+    const name = names.get(id) ?? `${id}, which the headers do not know`;
+    labels.set(start, indent + name);
+    if (name === 'IFLA_INFO_KIND') kind = text(view, { from: start + 4, to: start + length });
+    const nest = layout.nests?.[name];
+    const below = typeof nest === 'function' ? nest(kind) : nest;
+    if (below !== undefined)
+      label(view, { layout: below, at: start + 4, end: start + length, depth: depth + 1, all, labels });
+    next = start + ((length + 3) & ~3);
+  }
+}
+
+function text(view: DataView, { from, to }: { from: number; to: number }): string {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + from, to - from);
+  return new TextDecoder().decode(bytes).replace(/\0.*$/, '');
+}
