@@ -9,7 +9,7 @@
 import { dlopen, type Pointer, ptr, read } from 'bun:ffi';
 
 /** glibc's soname, then musl's, of the architectures that we build for. */
-const SONAMES = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libc.musl-aarch64.so.1', 'libc.so'];
+const SONAMES = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libc.musl-aarch64.so.1'];
 
 const symbols = {
   __errno_location: { args: [], returns: 'ptr' },

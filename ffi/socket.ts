@@ -20,7 +20,11 @@ const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
+const EINVAL = 22;
 const EMSGSIZE = 90;
+
+/** The value of a socket option on its way to the kernel. */
+const integer = new Int32Array(1);
 
 /** A bound netlink socket. */
 export interface NetlinkSocket extends Transport {
@@ -102,9 +106,12 @@ export function attachFilter(fd: number, program: readonly FilterInstruction[]):
   const header = new DataView(fprog.buffer);
   header.setUint16(0, program.length, true);
   header.setBigUint64(8, BigInt(addressOf(instructions)), true);
-  return checked(libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, addressOf(fprog), fprog.length));
+  const result = checked(libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, addressOf(fprog), fprog.length));
+  // The kernel reads the program through its address: it must be alive until here.
+  return instructions.length === 0 ? -EINVAL : result;
 }
 
 function setInteger(fd: number, level: number, name: number, value: number): number {
-  return checked(libc.setsockopt(fd, level, name, addressOf(new Int32Array([value])), 4));
+  integer[0] = value;
+  return checked(libc.setsockopt(fd, level, name, addressOf(integer), 4));
 }

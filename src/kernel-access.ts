@@ -27,8 +27,8 @@ const GROUPS =
   RTMGRP.IPV4_ROUTE |
   RTMGRP.IPV6_IFADDR |
   RTMGRP.IPV6_ROUTE;
-/** Room for the events of one busy moment; only what is unread takes it. */
-const EVENT_BUFFER_BYTES = 1024 * 1024;
+/** Room for the echo of 10,000 forwarding entries, which no filter can tell; only what is unread takes it. */
+const EVENT_BUFFER_BYTES = 4 * 1024 * 1024;
 /** After lost events, the storm that caused them is given this long to pass. */
 const REOPEN_MS = 50;
 

@@ -126,6 +126,7 @@ async function runAgent({ settings, network, log }: Prepared): Promise<number> {
     socketPath: settings.socketPath,
     healthzIp: settings.healthzIp,
     healthzPort: settings.healthzPort,
+    statusOnTcp: true,
     onProblem: (listener, trouble) => journal.problem(listener, trouble),
   });
   kernel.listen({

@@ -113,7 +113,7 @@ function answerJson(value: unknown, options: AnswerOptions = {}): Response {
 
 /**
  * A response that no proxy keeps. It is made without hono's context and middleware, which would build every
- * header twice: over some hundred probes that is 1.5 MB less of memory.
+ * header twice: over some hundred probes that is 0.8 MB of memory less.
  */
 function answer(body: string, contentType: string, { status = 200, allow }: AnswerOptions): Response {
   const headers = {

@@ -14,13 +14,11 @@ import type { LinkTable } from './link-table.ts';
 /** A decoded RTM_NEWADDR. */
 export type AddressMessage = Infer<typeof addressMessage>;
 
-/** Asks for all addresses. */
-export const dumpAddresses: Request<AddressMessage> = {
-  type: RTM.GETADDR,
-  flags: 0,
-  codec: addressMessage,
-  value: { header: ifaddrmsg.of({}), attrs: {} },
-};
+/** Asks for all addresses of a family: asked for all families at once, the kernel adds ones of other sorts. */
+export function dumpAddresses(family: 4 | 6): Request<AddressMessage> {
+  const header = ifaddrmsg.of({ family: family === 4 ? AF.INET : AF.INET6 });
+  return { type: RTM.GETADDR, flags: 0, codec: addressMessage, value: { header, attrs: {} } };
+}
 
 /** Adds or removes an address: global, without broadcast or label, as flannel sets it. */
 export function addressRequest(

@@ -153,14 +153,16 @@ export class LinuxKernel implements Target {
   }
 
   #observeNode({ claims, probe }: Look, visit: LookVisitor): Failure | undefined {
-    const error = this.#route.dump(dumpAddresses, addressMessage, {
-      visit: (message) => {
-        const object = readAddress(message, this.links);
-        if (object !== undefined) visit({ object, owner: addressOwner(object, claims) });
-      },
-      restart: nothing,
-    });
-    if (error !== undefined) return lookFailure('addresses', error);
+    for (const family of [4, 6] as const) {
+      const error = this.#route.dump(dumpAddresses(family), addressMessage, {
+        visit: (message) => {
+          const object = readAddress(message, this.links);
+          if (object !== undefined) visit({ object, owner: addressOwner(object, claims) });
+        },
+        restart: nothing,
+      });
+      if (error !== undefined && error.errno !== ERRNO.EAFNOSUPPORT) return lookFailure('addresses', error);
+    }
     for (const object of probe) {
       const found = this.#probe(object);
       if (found !== undefined) visit({ object: found, owner: 'ours' });

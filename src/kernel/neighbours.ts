@@ -33,13 +33,13 @@ export function neighbourRequest(
 ): Request<NeighbourMessage> {
   const fdb = object.kind === 'fdb';
   const dst = fdb ? object.dst : object.ip;
-  const header = ndmsg.of({
+  const header = {
     family: fdb ? AF.BRIDGE : familyOf(dst) === 4 ? AF.INET : AF.INET6,
     ifindex: index,
     state: NUD_PERMANENT,
     flags: fdb ? NTF_SELF : 0,
     type: fdb ? 0 : RTN_UNICAST,
-  });
+  };
   return {
     type: verb === 'set' ? RTM.NEWNEIGH : RTM.DELNEIGH,
     flags: verb === 'set' ? NLM_F.CREATE | NLM_F.REPLACE : 0,

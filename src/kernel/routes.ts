@@ -58,15 +58,17 @@ function routeValue(
   { dst, gateway, onlink, metric }: RouteObject,
   { index, protocol, type }: { index: number; protocol: number; type: number },
 ): RouteMessage {
-  const header = rtmsg.of({
+  const header = {
     family: dst.includes(':') ? AF.INET6 : AF.INET,
     dstLength: prefixLength(dst),
+    srcLength: 0,
+    tos: 0,
     table: RT_TABLE_MAIN,
     protocol,
     scope: gateway === undefined ? RT_SCOPE.LINK : RT_SCOPE.UNIVERSE,
     type,
     flags: onlink ? RTNH_F_ONLINK : 0,
-  });
+  };
   return { header, attrs: { dst: prefixBase(dst), gateway, oif: index, priority: metric } };
 }
 

@@ -40,26 +40,32 @@ export function readHost(session: Session, canReach: Ip | undefined): Result<Hos
         links.push({ index, name, mtuBytes: mtu, up, loopback: (flags & IFF.LOOPBACK) !== 0 });
       },
     }) ??
-    session.dump(dumpAddresses, addressMessage, {
-      restart: () => void addresses.splice(0),
-      visit: ({ header, attrs }) => {
-        const ip = attrs.local ?? attrs.address;
-        const flags = attrs.flags ?? header.flags;
-        const has = (flag: number) => (flags & flag) !== 0;
-        if (ip === undefined || has(IFA_F.DADFAILED)) return;
-        const [deprecated, permanent, temporary] = [
-          has(IFA_F.DEPRECATED),
-          has(IFA_F.PERMANENT),
-          has(IFA_F.SECONDARY),
-        ];
-        addresses.push({ index: header.index, ip, deprecated, permanent, temporary });
-      },
-    }) ??
+    readAddresses(session, addresses) ??
     readRoutes(session, routes);
   if (error !== undefined)
     return fail(problem('netlink-failed', `Cannot read this node's network: ${error.message}`));
   links.sort((a, b) => a.index - b.index);
   return ok({ links, addresses, routes, reach: canReach && askPath(session, canReach) });
+}
+
+function readAddresses(session: Session, addresses: HostAddress[]): NetlinkError | undefined {
+  for (const family of [4, 6] as const) {
+    const from = addresses.length;
+    const error = session.dump(dumpAddresses(family), addressMessage, {
+      restart: () => void addresses.splice(from),
+      visit: ({ header, attrs }) => {
+        const ip = attrs.local ?? attrs.address;
+        const flags = attrs.flags ?? header.flags;
+        const has = (flag: number) => (flags & flag) !== 0;
+        if (ip === undefined || has(IFA_F.DADFAILED)) return;
+        const [deprecated, permanent] = [has(IFA_F.DEPRECATED), has(IFA_F.PERMANENT)];
+        addresses.push({ index: header.index, ip, deprecated, permanent, temporary: has(IFA_F.SECONDARY) });
+      },
+    });
+    // A kernel without IPv6 has no IPv6 addresses.
+    if (error !== undefined && family === 4) return error;
+  }
+  return undefined;
 }
 
 function readRoutes(session: Session, routes: HostRoute[]): NetlinkError | undefined {

@@ -30,8 +30,13 @@ export function addressBits(family: Family): number {
 /** Reads an address as Go's `net.ParseIP` does: no leading zeros, no zone, no surrounding space. */
 export function parseIp(text: string): Ip | undefined {
   const bytes = new Uint8Array(16);
-  const length = text.includes(':') ? parseIpv6(text, bytes) : parseIpv4(text, bytes, 0);
-  return length === 0 ? undefined : formatIp(bytes, 0, length);
+  const length = text.includes(':') ? parseIpv6(text, bytes, 0) : parseIpv4(text, bytes, 0);
+  if (length === 0) return undefined;
+  // An IPv4-mapped address (RFC 4291) is the IPv4 address, as Go folds them.
+  const mapped = length === 16 && bytes[10] === 0xff && bytes[11] === 0xff;
+  return mapped && bytes.subarray(0, 10).every((byte) => byte === 0)
+    ? formatIp(bytes, 12, 4)
+    : formatIp(bytes, 0, length);
 }
 
 /** The family of an address or a prefix. */
@@ -49,9 +54,7 @@ export function writeIp(ip: Ip, into: Uint8Array, at: number): 4 | 16 {
     parseIpv4(ip, into, at);
     return 4;
   }
-  const bytes = new Uint8Array(16);
-  parseIpv6(ip, bytes);
-  into.set(bytes, at);
+  parseIpv6(ip, into, at);
   return 16;
 }
 
@@ -225,8 +228,8 @@ function parseIpv4(text: string, into: Uint8Array, at: number): 0 | 4 {
   return count === 4 ? 4 : 0;
 }
 
-/** Returns 16, or 4 for an IPv4-mapped address (as Go folds them), or 0. */
-function parseIpv6(text: string, into: Uint8Array): 0 | 4 | 16 {
+/** Returns the number of bytes read into `into` at `at`: 16, or 0 for anything but an IPv6 address. */
+function parseIpv6(text: string, into: Uint8Array, at: number): 0 | 16 {
   const halves = text.split('::');
   if (halves.length > 2) return 0;
   const head = parseGroups(halves[0] ?? '', halves.length === 1);
@@ -234,14 +237,15 @@ function parseIpv6(text: string, into: Uint8Array): 0 | 4 | 16 {
   if (head === undefined || tail === undefined) return 0;
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return 0;
-  [...head, ...new Array<number>(missing).fill(0), ...tail].forEach((group, i) => {
-    into[i * 2] = group >> 8;
-    into[i * 2 + 1] = group & 0xff;
-  });
-  const mapped = head.every((group) => group === 0) && into[10] === 0xff && into[11] === 0xff;
-  if (!mapped || !into.subarray(0, 10).every((byte) => byte === 0)) return 16;
-  into.copyWithin(0, 12, 16);
-  return 4;
+  const put = (groups: readonly number[], from: number) =>
+    groups.forEach((group, i) => {
+      into[at + (from + i) * 2] = group >> 8;
+      into[at + (from + i) * 2 + 1] = group & 0xff;
+    });
+  into.fill(0, at, at + 16);
+  put(head, 0);
+  put(tail, 8 - tail.length);
+  return 16;
 }
 
 function parseGroups(text: string, mayEndInIpv4: boolean): number[] | undefined {

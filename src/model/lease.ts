@@ -38,10 +38,15 @@ export interface RefusedLease {
   readonly reason: string;
 }
 
+/** Leases by node name: a `Map`, or what takes less room. */
+export type LeaseLookup = Pick<ReadonlyMap<string, Lease>, 'size' | 'get' | 'has'> & {
+  keys(): Iterable<string>;
+};
+
 /** All peers' leases, as far as the store has told them. */
 export interface LeaseSet {
-  /** By node name; the own node is not among them. */
-  readonly peers: ReadonlyMap<string, Lease>;
+  /** The own node is not among them. */
+  readonly peers: LeaseLookup;
   readonly refused: readonly RefusedLease[];
   /** Whether a complete list was read: before that nothing may be deleted. */
   readonly synced: boolean;

@@ -112,8 +112,6 @@ export const ip = leaf<Ip>(
   (writer, value) => {
     const start = writer.skip(value.includes(':') ? 16 : 4);
     writeIp(value, writer.bytes, start);
-    // Parsing folds an IPv4-mapped address (RFC 4291) to its four bytes; here it is one of sixteen.
-    if (value.startsWith('::')) writer.bytes.fill(0, start, start + 4);
   },
   (reader) => {
     const length = reader.end - reader.at;

@@ -156,6 +156,7 @@ export class Session {
   }
 
   #encode<T>(id: number, { type, flags, codec, value }: Request<T>): void {
+    if (this.#reading) throw new Error('A netlink session was used while its answer was read');
     const writer = this.#writer;
     const header = writer.skip(NLMSG_HDRLEN);
     const start = writer.at;
@@ -190,7 +191,6 @@ export class Session {
   }
 
   #send(): NetlinkError | undefined {
-    if (this.#reading) throw new Error('A netlink session was used while its answer was read');
     const length = this.#writer.at;
     this.#writer.at = 0;
     this.#answered = this.#pending;
@@ -199,25 +199,36 @@ export class Session {
     return sent < 0 ? this.#count(netlinkError(-sent)) : undefined;
   }
 
-  /** Reads until the request `sequence` is answered. Earlier requests' failures are noted under their ids. */
+  /**
+   * Reads until the request `sequence` is answered. Earlier requests' failures are noted under their ids, also
+   * after an overrun: what is left in the queue is still true, only silence means nothing any more.
+   */
   #receive(sequence: number, visit: (payload: Reader) => void): Answer {
     const answer: Conversation['answer'] = { outcome: undefined, interrupted: false };
+    let lost: NetlinkError | undefined;
     this.#reading = true;
     try {
       for (let i = 0; answer.outcome === undefined && i < RECEIVES_MAX; i++) {
         const length = this.#transport.receive(this.#buffer);
-        if (length < 0) return this.#lose(-length, -length === ERRNO.EAGAIN ? 'no answer' : undefined);
-        this.#readDatagram(length, { sequence, visit, answer });
+        if (length >= 0) {
+          this.#readDatagram(length, { sequence, visit, answer });
+          continue;
+        }
+        const text = length === -ERRNO.EAGAIN ? 'no answer' : undefined;
+        lost ??= this.#count(netlinkError(-length, { text }));
+        if (!OVERRUN.has(-length)) break;
       }
     } catch (error) {
-      const lost = this.#lose(ERRNO.EIO, error instanceof DecodeError ? error.message : undefined);
+      this.#drain();
       if (!(error instanceof DecodeError)) throw error;
-      return lost;
+      lost = this.#count(netlinkError(ERRNO.EIO, { text: error.message }));
     } finally {
       this.#reading = false;
     }
     const { outcome, interrupted } = answer;
-    if (outcome === undefined) return this.#lose(ERRNO.EIO, 'endless answer');
+    if (lost !== undefined) return { error: lost, complete: false };
+    if (outcome === undefined)
+      return { error: this.#count(netlinkError(ERRNO.EIO, { text: 'endless answer' })), complete: false };
     if (outcome !== 'done') return { error: outcome, complete: true };
     return { error: interrupted ? DUMP_CHANGED : undefined, complete: true };
   }
@@ -245,13 +256,12 @@ export class Session {
   }
 
   /**
-   * Gives a conversation up. What is left of the answer is dropped: a dump of which nobody reads the rest
-   * would stay open, and the next one would be refused with EBUSY.
+   * Drops what is left of an answer: a dump of which nobody reads the rest would stay open, and the next one
+   * would be refused with EBUSY.
    */
-  #lose(errno: number, text: string | undefined): Answer {
+  #drain(): void {
     for (let i = 0, length = 0; i < RECEIVES_MAX && (length >= 0 || OVERRUN.has(-length)); i++)
       length = this.#transport.receive(this.#buffer);
-    return { error: this.#count(netlinkError(errno, { text })), complete: false };
   }
 
   /** Walks the offset that the kernel blames back through the table of the request. */

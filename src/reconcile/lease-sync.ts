@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { type Lease, type LeaseSet, sameLease } from '../model/lease.ts';
+import type { LeaseSet } from '../model/lease.ts';
 import { type KernelObject, keyOf } from '../model/objects.ts';
-import type { PeerEntry, PeerTable } from './peer-table.ts';
+import type { ObjectsOf, Peer, PeerTable } from './peer-table.ts';
 import type { Change } from './target.ts';
 
 /** Fewer removals than this are never held back: a cluster of three may lose two. */
@@ -22,7 +22,7 @@ export interface LeaseSyncOptions {
   readonly leases: LeaseSet;
   /** The peers to compare. */
   readonly names: ReadonlySet<string> | 'all';
-  readonly objectsOf: (lease: Lease) => readonly KernelObject[];
+  readonly objectsOf: ObjectsOf;
   /** Whether a second complete list has agreed with a large removal. */
   readonly confirmed: boolean;
 }
@@ -32,7 +32,7 @@ export interface LeaseSync {
   /** Objects of leases that are gone or have changed. */
   readonly removals: readonly Change[];
   /** Peers whose objects are new or different. */
-  readonly touched: readonly PeerEntry[];
+  readonly touched: readonly Peer[];
   /** The names of those that are gone. */
   readonly departed: readonly string[];
   /** How many peers stay although their lease is gone, until a second list agrees. */
@@ -46,40 +46,37 @@ export function syncLeases(table: PeerTable, options: LeaseSyncOptions): LeaseSy
   const hold = !leases.synced || (exceedsBlastLimit(gone.length, table.size) && !confirmed);
   const departing = hold ? [] : gone;
   const before: KernelObject[] = [];
-  const release = (entry: PeerEntry) => {
-    const objects = objectsOf(entry.lease);
-    table.release(entry, objects);
+  const release = (peer: Peer) => {
+    const lease = table.leaseOf(peer);
+    const objects = lease === undefined ? [] : objectsOf(lease);
+    table.release(peer, objects);
     before.push(...objects);
   };
   // All that goes is released before anything is claimed: a subnet may pass from one node to another.
-  for (const entry of departing) {
-    release(entry);
-    table.remove(entry);
+  const departed = departing.map((peer) => table.leaseOf(peer)?.node ?? '');
+  for (const peer of departing) {
+    release(peer);
+    table.remove(peer);
   }
-  for (const { entry } of different) release(entry);
-  const touched: PeerEntry[] = [];
-  for (const { entry, lease } of different) {
-    entry.lease = lease;
-    table.claim(entry, objectsOf(lease));
-    touched.push(entry);
+  for (const node of different) release(table.find(node) ?? -1);
+  const touched: Peer[] = [];
+  for (const names of [different, added]) {
+    for (const node of names) {
+      const lease = leases.peers.get(node);
+      if (lease === undefined) continue;
+      const peer = table.set(lease);
+      table.claim(peer, objectsOf);
+      touched.push(peer);
+    }
   }
-  for (const lease of added) {
-    const entry = table.add(lease);
-    table.claim(entry, objectsOf(lease));
-    touched.push(entry);
-  }
-  return {
-    removals: unclaimed(table, before),
-    touched,
-    departed: departing.map((entry) => entry.lease.node),
-    held: hold ? gone.length : 0,
-  };
+  return { removals: unclaimed(table, before, objectsOf), touched, departed, held: hold ? gone.length : 0 };
 }
 
+/** Names, not leases: of a first list there are thousands, and each is made from its text when it is its turn. */
 interface LeaseComparison {
-  readonly gone: readonly PeerEntry[];
-  readonly different: readonly { readonly entry: PeerEntry; readonly lease: Lease }[];
-  readonly added: readonly Lease[];
+  readonly gone: readonly Peer[];
+  readonly different: readonly string[];
+  readonly added: readonly string[];
 }
 
 function compareLeases(
@@ -87,36 +84,36 @@ function compareLeases(
   leases: LeaseSet,
   names: ReadonlySet<string> | 'all',
 ): LeaseComparison {
-  const gone: PeerEntry[] = [];
-  const different: { entry: PeerEntry; lease: Lease }[] = [];
-  const added: Lease[] = [];
-  const compare = (name: string) => {
-    const entry = table.get(name);
+  const gone: Peer[] = [];
+  const different: string[] = [];
+  const added: string[] = [];
+  for (const name of names === 'all' ? leases.peers.keys() : names) {
+    const peer = table.find(name);
     const lease = leases.peers.get(name);
     if (lease === undefined) {
-      if (entry !== undefined) gone.push(entry);
-    } else if (entry === undefined) {
-      added.push(lease);
-    } else if (!sameLease(entry.lease, lease)) {
-      different.push({ entry, lease });
+      if (peer !== undefined) gone.push(peer);
+    } else if (peer === undefined) {
+      added.push(name);
+    } else if (!table.isPlannedBy(peer, lease)) {
+      different.push(name);
     }
-  };
-  if (names !== 'all') {
-    for (const name of names) compare(name);
-  } else {
-    for (const name of leases.peers.keys()) compare(name);
-    for (const entry of table.entries()) if (!leases.peers.has(entry.lease.node)) gone.push(entry);
+  }
+  if (names === 'all') {
+    for (const peer of table.peers()) {
+      const node = table.leaseOf(peer)?.node;
+      if (node !== undefined && !leases.peers.has(node)) gone.push(peer);
+    }
   }
   return { gone, different, added };
 }
 
 /** Of the objects that were planned before, those that nobody plans now. */
-function unclaimed(table: PeerTable, before: readonly KernelObject[]): Change[] {
+function unclaimed(table: PeerTable, before: readonly KernelObject[], objectsOf: ObjectsOf): Change[] {
   const changes: Change[] = [];
   for (const object of before) {
     const key = keyOf(object);
-    if (table.ownerOf(key) === undefined)
-      changes.push({ verb: 'remove', key, object, why: 'lease gone or changed' });
+    if (table.holderOf(key, objectsOf) !== undefined) continue;
+    changes.push({ verb: 'remove', key, object, why: 'lease gone or changed' });
   }
   return changes;
 }

@@ -10,7 +10,7 @@ import type { Change, Failure, Target } from './target.ts';
 const LINES_MAX = 5;
 
 /** What became of one change. */
-export type ChangeOutcome = (change: Change, failure: Failure | undefined) => void;
+export type ChangeOutcome<C extends Change> = (change: C, failure: Failure | undefined) => void;
 
 /** Counts, and the first few details, of one pass. */
 export class Pass {
@@ -32,7 +32,7 @@ export class Pass {
   }
 
   /** Makes changes and counts them. `outcome` hears of each, in order. */
-  apply(target: Target, changes: readonly Change[], outcome: ChangeOutcome = () => undefined): void {
+  apply<C extends Change>(target: Target, changes: readonly C[], outcome?: ChangeOutcome<C>): void {
     if (changes.length === 0) return;
     const failures = target.apply(changes);
     changes.forEach((change, i) => {
@@ -41,7 +41,7 @@ export class Pass {
       else if (change.verb === 'create') this.created++;
       else if (change.verb === 'remove') this.removed++;
       else this.updated++;
-      outcome(change, failure);
+      outcome?.(change, failure);
     });
   }
 

@@ -4,12 +4,11 @@
  *
  * @module
  */
-import type { Lease } from '../model/lease.ts';
-import { type KernelObject, keyOf } from '../model/objects.ts';
+import { keyOf } from '../model/objects.ts';
 import { difference } from './diff.ts';
 import { exceedsBlastLimit } from './lease-sync.ts';
 import type { Pass } from './pass.ts';
-import type { PeerEntry, PeerTable } from './peer-table.ts';
+import type { ObjectsOf, Peer, PeerTable } from './peer-table.ts';
 import type { Retries } from './retries.ts';
 import type { Change, Claims, Failure, Target } from './target.ts';
 
@@ -25,7 +24,7 @@ export interface PeerStage {
   readonly table: PeerTable;
   readonly pass: Pass;
   readonly retries: Retries;
-  readonly objectsOf: (lease: Lease) => readonly KernelObject[];
+  readonly objectsOf: ObjectsOf;
   readonly monotonicMs: () => number;
   readonly yieldNow: () => Promise<void>;
 }
@@ -46,58 +45,46 @@ export function lookAtPeers(
 ): PeerLook {
   const stale: Change[] = [];
   let ownRoutes = 0;
-  for (const entry of table.entries()) {
-    entry.seen = 0;
-    entry.present = 0;
-  }
+  table.seen.clear();
+  table.present.clear();
   const failure = target.observe('peers', { claims, probe: [] }, ({ object, owner }) => {
     const key = keyOf(object);
     if (owner === 'ours' && object.kind === 'route') ownRoutes++;
-    const holder = table.ownerOf(key);
+    const holder = table.holderOf(key, objectsOf);
     if (holder === undefined) {
       if (owner === 'ours') stale.push({ verb: 'remove', key, object, why: 'no lease for it' });
       return;
     }
-    const { entry, slot } = holder;
-    entry.present |= 1 << slot;
-    const want = objectsOf(entry.lease)[slot];
-    if (want !== undefined && difference(want, object) === undefined) entry.seen |= 1 << slot;
+    const { peer, slot } = holder;
+    table.present.add(peer, 1 << slot);
+    if (difference(holder.object, object) === undefined) table.seen.add(peer, 1 << slot);
   });
   const staleRoutes = stale.filter(({ object }) => object.kind === 'route').length;
   const hold = !mayRemove || (exceedsBlastLimit(staleRoutes, ownRoutes) && !confirmed);
   return { stale: hold ? [] : stale, held: hold ? stale.length : 0, failure };
 }
 
-/** The objects to bring about: bits are slots. */
-export type WantedSlots = ReadonlyMap<PeerEntry, number>;
+/** Objects to bring about, by peer: bits are slots. */
+export type WantedSlots = Iterable<readonly [Peer, number]>;
 
 /** After a look: all that was not seen to be right. */
-export function unseenSlots({ table, retries }: PeerStage): Map<PeerEntry, number> {
-  const wanted = new Map<PeerEntry, number>();
-  for (const entry of table.entries()) {
-    const missing = entry.slots & ~entry.seen;
-    entry.applied |= entry.seen & entry.slots;
-    if (missing !== 0) wanted.set(entry, missing);
-    else retries.cleared(entry.lease.node);
+export function* unseenSlots({ table, retries }: PeerStage): Generator<readonly [Peer, number]> {
+  for (const peer of table.peers()) {
+    const slots = table.slots.get(peer);
+    const seen = table.seen.get(peer);
+    table.applied.add(peer, seen & slots);
+    if ((slots & ~seen) !== 0) yield [peer, slots & ~seen];
+    else if (retries.size > 0) retries.cleared(table.leaseOf(peer)?.node ?? '');
   }
-  return wanted;
 }
 
 /** Brings the wanted slots about, in batches, yielding between them. */
 export async function applySlots(stage: PeerStage, wanted: WantedSlots): Promise<void> {
-  const { objectsOf, monotonicMs, yieldNow } = stage;
+  const { monotonicMs, yieldNow } = stage;
   let batch: PeerChange[] = [];
   let heldSinceMs = monotonicMs();
-  for (const [entry, slots] of wanted) {
-    const objects = objectsOf(entry.lease);
-    for (let slot = 0; slot < objects.length; slot++) {
-      const object = objects[slot];
-      if (object === undefined || (slots & entry.slots & (1 << slot)) === 0) continue;
-      const key = keyOf(object);
-      const present = (entry.present & (1 << slot)) !== 0;
-      const why = present ? 'was changed' : 'was missing';
-      batch.push({ entry, slot, verb: present ? 'replace' : 'create', key, object, why });
-    }
+  for (const [peer, slots] of wanted) {
+    addChanges(stage, batch, { peer, slots });
     if (batch.length < CHANGES_PER_BATCH) continue;
     applyBatch(stage, batch);
     batch = [];
@@ -109,27 +96,46 @@ export async function applySlots(stage: PeerStage, wanted: WantedSlots): Promise
 }
 
 interface PeerChange extends Change {
-  readonly entry: PeerEntry;
-  readonly slot: number;
+  readonly peer: Peer;
+  readonly node: string;
+  readonly bit: number;
 }
 
-function applyBatch({ target, pass, retries, monotonicMs }: PeerStage, batch: readonly PeerChange[]): void {
-  const failing = new Map<PeerEntry, Failure>();
-  let i = 0;
-  pass.apply(target, batch, (_, failure) => {
-    const change = batch[i++];
-    if (change === undefined) return;
-    const { entry, slot } = change;
+function addChanges(
+  { table, objectsOf }: PeerStage,
+  batch: PeerChange[],
+  { peer, slots }: { peer: Peer; slots: number },
+): void {
+  const lease = table.leaseOf(peer);
+  if (lease === undefined) return;
+  const wanted = slots & table.slots.get(peer);
+  const present = table.present.get(peer);
+  const { node } = lease;
+  objectsOf(lease).forEach((object, slot) => {
     const bit = 1 << slot;
+    if ((wanted & bit) === 0) return;
+    const isThere = (present & bit) !== 0;
+    const why = isThere ? 'was changed' : 'was missing';
+    batch.push({ peer, node, bit, verb: isThere ? 'replace' : 'create', key: keyOf(object), object, why });
+  });
+}
+
+function applyBatch(
+  { target, table, pass, retries, monotonicMs }: PeerStage,
+  batch: readonly PeerChange[],
+): void {
+  const failing = new Map<string, Failure>();
+  pass.apply(target, batch, (change, failure) => {
+    const { peer, node, bit } = change;
     if (failure !== undefined) {
-      failing.set(entry, failure);
+      failing.set(node, failure);
     } else {
-      if ((entry.applied & bit) !== 0) pass.repaired(change);
-      entry.applied |= bit;
-      entry.present |= bit;
+      if ((table.applied.get(peer) & bit) !== 0) pass.repaired(change);
+      table.applied.add(peer, bit);
+      table.present.add(peer, bit);
     }
   });
-  for (const [entry, failure] of failing) retries.failed(entry.lease.node, failure, monotonicMs());
+  for (const [node, failure] of failing) retries.failed(node, failure, monotonicMs());
   if (retries.size === 0) return;
-  for (const { entry } of batch) if (!failing.has(entry)) retries.cleared(entry.lease.node);
+  for (const { node } of batch) if (!failing.has(node)) retries.cleared(node);
 }

@@ -4,106 +4,143 @@
  *
  * @module
  */
+import { HashIndex, hashText } from '../model/hash-index.ts';
 import type { Lease } from '../model/lease.ts';
+import { LeaseTable } from '../model/lease-table.ts';
 import { type KernelObject, type Key, keyOf } from '../model/objects.ts';
 
 /** A peer has at most this many objects; a slot is an object's place in the peer's plan. */
 const SLOTS = 16;
 
-/** What is known of one peer. Bits are slots. */
-export interface PeerEntry {
-  readonly ordinal: number;
-  lease: Lease;
-  /** The objects of its plan whose keys are its own. */
-  slots: number;
-  /** The objects that were brought about since the plan last changed. */
-  applied: number;
-  /** The objects that the current look has found to be right. */
-  seen: number;
-  /** The objects that the current look has found, right or wrong. */
-  present: number;
+/** A peer's place in the table. */
+export type Peer = number;
+
+/** Which object of which peer a key names, and that object as it is planned. */
+export interface KeyHolder {
+  readonly peer: Peer;
+  readonly slot: number;
+  readonly object: KernelObject;
 }
 
-/** Which object of which peer a key names. */
-export interface KeyOwner {
-  readonly entry: PeerEntry;
-  readonly slot: number;
+/** How a lease is planned. */
+export type ObjectsOf = (lease: Lease) => readonly KernelObject[];
+
+/** A number of 16 bits for each peer: bits are slots. */
+class Column {
+  #values = new Uint16Array(16);
+
+  get(peer: Peer): number {
+    return this.#values[peer] ?? 0;
+  }
+
+  set(peer: Peer, value: number): void {
+    if (peer >= this.#values.length) {
+      const larger = new Uint16Array(Math.max(peer + 1, this.#values.length * 2));
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values[peer] = value;
+  }
+
+  add(peer: Peer, bits: number): void {
+    this.set(peer, this.get(peer) | bits);
+  }
+
+  clear(): void {
+    this.#values.fill(0);
+  }
 }
 
 /** The index from keys to peers. A key that two peers plan belongs to the one that came first. */
 export class PeerTable {
-  readonly #entries: (PeerEntry | undefined)[] = [];
-  readonly #free: number[] = [];
-  readonly #byNode = new Map<string, PeerEntry>();
-  readonly #byKey = new Map<Key, number>();
+  /** The objects of a peer's plan whose keys are its own. */
+  readonly slots = new Column();
+  /** The objects that were brought about since the plan last changed. */
+  readonly applied = new Column();
+  /** The objects that the current look has found to be right. */
+  readonly seen = new Column();
+  /** The objects that the current look has found, right or wrong. */
+  readonly present = new Column();
+  readonly #leases = new LeaseTable();
+  /** Values are peer times {@link SLOTS} plus slot. */
+  readonly #byKey = new HashIndex();
 
   get size(): number {
-    return this.#byNode.size;
+    return this.#leases.size;
   }
 
-  get(node: string): PeerEntry | undefined {
-    return this.#byNode.get(node);
+  /** A node's peer, if it has one. */
+  find(node: string): Peer | undefined {
+    const peer = this.#leases.ordinalOf(node);
+    return peer < 0 ? undefined : peer;
   }
 
-  entries(): IterableIterator<PeerEntry> {
-    return this.#byNode.values();
+  /** The lease by which a peer is planned; `undefined` if there is no such peer. */
+  leaseOf(peer: Peer): Lease | undefined {
+    return this.#leases.at(peer);
+  }
+
+  /** Whether a peer is planned by just this lease. */
+  isPlannedBy(peer: Peer, lease: Lease): boolean {
+    return this.#leases.equals(peer, lease);
+  }
+
+  /** All peers. */
+  peers(): Generator<Peer> {
+    return this.#leases.ordinals();
   }
 
   /** The peer that a key belongs to. */
-  ownerOf(key: Key): KeyOwner | undefined {
-    const packed = this.#byKey.get(key);
-    if (packed === undefined) return undefined;
-    const entry = this.#entries[Math.floor(packed / SLOTS)];
-    return entry === undefined ? undefined : { entry, slot: packed % SLOTS };
+  holderOf(key: Key, objectsOf: ObjectsOf): KeyHolder | undefined {
+    let object: KernelObject | undefined;
+    const value = this.#byKey.find(hashText(key), (candidate) => {
+      const lease = this.#leases.at(Math.floor(candidate / SLOTS));
+      object = lease && objectsOf(lease)[candidate % SLOTS];
+      return object !== undefined && keyOf(object) === key;
+    });
+    if (value < 0 || object === undefined) return undefined;
+    return { peer: Math.floor(value / SLOTS), slot: value % SLOTS, object };
   }
 
-  /** Whether a key belongs to this peer. */
-  owns(entry: PeerEntry, key: Key): boolean {
-    const packed = this.#byKey.get(key);
-    return packed !== undefined && Math.floor(packed / SLOTS) === entry.ordinal;
-  }
-
-  /** Enters a peer without any keys; {@link claim} gives it its objects. */
-  add(lease: Lease): PeerEntry {
-    const ordinal = this.#free.pop() ?? this.#entries.length;
-    const entry: PeerEntry = { ordinal, lease, slots: 0, applied: 0, seen: 0, present: 0 };
-    this.#entries[ordinal] = entry;
-    this.#byNode.set(lease.node, entry);
-    return entry;
+  /** Gives a node its lease; {@link claim} then enters the keys. The keys of a former lease must be released. */
+  set(lease: Lease): Peer {
+    return this.#leases.set(lease);
   }
 
   /** Enters the keys of a peer's objects, except those that another peer holds. */
-  claim(entry: PeerEntry, objects: readonly KernelObject[]): void {
-    if (objects.length > SLOTS)
-      throw new RangeError(`${objects.length} objects for peer '${entry.lease.node}'`);
-    entry.slots = 0;
-    entry.applied = 0;
+  claim(peer: Peer, objectsOf: ObjectsOf): void {
+    const lease = this.#leases.at(peer);
+    const objects = lease === undefined ? [] : objectsOf(lease);
+    if (objects.length > SLOTS) throw new RangeError(`${objects.length} objects for peer '${lease?.node}'`);
+    let slots = 0;
     objects.forEach((object, slot) => {
       const key = keyOf(object);
-      if (this.#byKey.has(key)) return;
-      this.#byKey.set(key, entry.ordinal * SLOTS + slot);
-      entry.slots |= 1 << slot;
+      if (this.holderOf(key, objectsOf) !== undefined) return;
+      this.#byKey.insert(hashText(key), peer * SLOTS + slot);
+      slots |= 1 << slot;
     });
+    this.slots.set(peer, slots);
+    this.applied.set(peer, 0);
+    this.present.set(peer, 0);
   }
 
   /** Takes back what {@link claim} entered. */
-  release(entry: PeerEntry, objects: readonly KernelObject[]): void {
-    for (const object of objects) {
-      const key = keyOf(object);
-      if (this.owns(entry, key)) this.#byKey.delete(key);
-    }
+  release(peer: Peer, objects: readonly KernelObject[]): void {
+    objects.forEach((object, slot) => {
+      this.#byKey.remove(hashText(keyOf(object)), peer * SLOTS + slot);
+    });
+    this.slots.set(peer, 0);
   }
 
   /** Forgets a peer whose keys are released. */
-  remove(entry: PeerEntry): void {
-    this.#byNode.delete(entry.lease.node);
-    this.#entries[entry.ordinal] = undefined;
-    this.#free.push(entry.ordinal);
+  remove(peer: Peer): void {
+    const lease = this.#leases.at(peer);
+    if (lease !== undefined) this.#leases.delete(lease.node);
   }
 
   /** Forgets every key, to enter all peers anew after the plan has changed as a whole. */
-  replan(objectsOf: (lease: Lease) => readonly KernelObject[]): void {
+  replan(objectsOf: ObjectsOf): void {
     this.#byKey.clear();
-    for (const entry of this.#byNode.values()) this.claim(entry, objectsOf(entry.lease));
+    for (const peer of this.peers()) this.claim(peer, objectsOf);
   }
 }

@@ -13,7 +13,7 @@ import { syncLeases } from './lease-sync.ts';
 import { type NodeStage, runNodeStage } from './node-stage.ts';
 import { Pass } from './pass.ts';
 import { applySlots, lookAtPeers, type PeerStage, unseenSlots } from './peer-stage.ts';
-import { type PeerEntry, PeerTable } from './peer-table.ts';
+import { type Peer, PeerTable } from './peer-table.ts';
 import { Retries } from './retries.ts';
 import type { Change, Claims, Failure, Observed, Target } from './target.ts';
 
@@ -101,9 +101,8 @@ export class Reconciler {
   moved({ object, owner }: Observed, gone: boolean): void {
     if (this.#desired === undefined) return;
     const key = keyOf(object);
-    const holder = this.#table.ownerOf(key);
-    const want =
-      holder === undefined ? this.#nodeObjects.get(key) : this.#desired.peer(holder.entry.lease)[holder.slot];
+    const holder = this.#table.holderOf(key, this.#desired.peer);
+    const want = holder?.object ?? this.#nodeObjects.get(key);
     if (want === undefined) {
       if (owner === 'ours' && !gone) this.look(`${key} appeared`);
       return;
@@ -114,8 +113,9 @@ export class Reconciler {
       this.look(cause);
       return;
     }
-    if (gone) holder.entry.present &= ~(1 << holder.slot);
-    this.#dirt.slot(holder.entry.lease.node, 1 << holder.slot, cause);
+    const { peer, slot } = holder;
+    if (gone) this.#table.present.set(peer, this.#table.present.get(peer) & ~(1 << slot));
+    this.#dirt.slot(this.#table.leaseOf(peer)?.node ?? '', 1 << slot, cause);
     this.#schedule();
   }
 
@@ -135,10 +135,10 @@ export class Reconciler {
   get pendingPeers(): number {
     if (!this.#fullPassDone) return this.#leases?.peers.size ?? 0;
     let pending = 0;
-    for (const { applied, slots } of this.#table.entries()) if (applied !== slots) pending++;
+    for (const peer of this.#table.peers()) if (!this.#isApplied(peer)) pending++;
     const { names } = this.#dirt;
-    if (names !== undefined && names !== 'all')
-      for (const name of names) if (!this.#table.get(name)) pending++;
+    if (names === undefined || names === 'all') return pending;
+    for (const name of names) if (this.#table.find(name) === undefined) pending++;
     return pending;
   }
 
@@ -148,11 +148,12 @@ export class Reconciler {
     state: 'programmed' | 'pending' | 'failed';
     reason: string | undefined;
   }> {
-    for (const { lease, applied, slots } of this.#table.entries()) {
-      const failure = this.#peerRetries.get(lease.node)?.failure.message;
-      const state =
-        failure !== undefined ? 'failed' : this.#fullPassDone && applied === slots ? 'programmed' : 'pending';
-      yield { lease, state, reason: failure };
+    for (const peer of this.#table.peers()) {
+      const lease = this.#table.leaseOf(peer);
+      if (lease === undefined) continue;
+      const reason = this.#peerRetries.get(lease.node)?.failure.message;
+      const done = this.#fullPassDone && this.#isApplied(peer);
+      yield { lease, state: reason !== undefined ? 'failed' : done ? 'programmed' : 'pending', reason };
     }
   }
 
@@ -291,15 +292,19 @@ export class Reconciler {
     this.#fullPassDone ||= synced;
   }
 
-  #wantedSlots(dirt: Dirt, touched: readonly PeerEntry[]): Map<PeerEntry, number> {
-    const wanted = new Map<PeerEntry, number>();
-    for (const entry of touched) wanted.set(entry, ~0);
+  #wantedSlots(dirt: Dirt, touched: readonly Peer[]): Map<Peer, number> {
+    const wanted = new Map<Peer, number>();
+    for (const peer of touched) wanted.set(peer, ~0);
     for (const [name, slots] of dirt.slots) {
-      const entry = this.#table.get(name);
-      if (entry === undefined) this.#peerRetries.cleared(name);
-      else wanted.set(entry, (wanted.get(entry) ?? 0) | slots);
+      const peer = this.#table.find(name);
+      if (peer === undefined) this.#peerRetries.cleared(name);
+      else wanted.set(peer, (wanted.get(peer) ?? 0) | slots);
     }
     return wanted;
+  }
+
+  #isApplied(peer: Peer): boolean {
+    return this.#table.applied.get(peer) === this.#table.slots.get(peer);
   }
 
   #planAudit(costMs: number): void {

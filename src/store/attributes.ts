@@ -8,6 +8,7 @@ import * as v from 'valibot';
 import { type Family, familyOf, type Ip, parseIp, parseMac } from '../model/ip.ts';
 import type { Vtep } from '../model/lease.ts';
 import { fail, ok, type Result } from '../model/result.ts';
+import { parseCanonical } from './canonical-attributes.ts';
 import { quoted } from './printable.ts';
 
 /** flannel's own attributes are below 300 characters. */
@@ -73,6 +74,8 @@ const vtepSchema = v.object({
  * is of no use at all; what concerns one family only is that family's `fault`.
  */
 export function parseAttributes(text: string): Result<LeaseAttributes, string> {
+  const canonical = parseCanonical(text);
+  if (canonical !== undefined) return ok(canonical);
   if (text.length > TEXT_LENGTH_MAX) return fail(`Attributes are longer than ${TEXT_LENGTH_MAX} characters`);
   let json: unknown;
   try {

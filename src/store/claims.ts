@@ -4,29 +4,31 @@
  *
  * @module
  */
-import { FAMILIES, type Family, type Mac, prefixesOverlap, prefixLength } from '../model/ip.ts';
+import { FAMILIES, type Family, type Mac, type Prefix, prefixesOverlap, prefixLength } from '../model/ip.ts';
 import { type Lease, type LeaseFamily, leaseFamily } from '../model/lease.ts';
-import { PrefixIndex } from './prefix-index.ts';
+import { PrefixLengths } from './prefix-lengths.ts';
 import { quoted } from './printable.ts';
 
-/** Who holds what two leases want. */
+/** Who claims something, and when that lease was made among all others. */
+export interface Claimant {
+  readonly node: string;
+  readonly order: number;
+}
+
+/** Who holds what another lease wants. */
 export interface Clash {
   /** The peer that holds it, or `undefined` if this node does. */
-  readonly holder: string | undefined;
+  readonly holder: Claimant | undefined;
   /** In words, such as `IPv4: subnet '10.3.1.0/24' overlaps that of 'b'`. */
   readonly fault: string;
 }
 
-/** The claims of one family. The families have separate devices, so their MACs never meet. */
-interface FamilyClaims {
-  readonly subnets: PrefixIndex<string>;
-  readonly macs: Map<Mac, string>;
-}
-
-/** The subnets and MACs in use, by the names of the nodes that hold them. */
+/** The subnets and MACs in use, and who holds them. */
 export class Claims {
   readonly #own: Lease | undefined;
-  readonly #families: Readonly<Record<Family, FamilyClaims>> = { 4: noClaims(), 6: noClaims() };
+  /** One map for all: at some thousands of leases every map costs half a megabyte. */
+  readonly #holders = new Map<Prefix | Mac, Claimant>();
+  readonly #lengths = new PrefixLengths(this.#holders);
 
   /** @param own this node's lease, whose claims come before all others */
   constructor(own: Lease | undefined) {
@@ -37,27 +39,28 @@ export class Claims {
   clash(lease: Lease, family: Family): Clash | undefined {
     const half = leaseFamily(lease, family);
     if (half === undefined) return undefined;
-    const own = this.#own === undefined ? undefined : leaseFamily(this.#own, family);
-    const ownFault = own === undefined ? undefined : clashWithOwn(half, own);
-    if (ownFault !== undefined) return { holder: undefined, fault: `IPv${family}: ${ownFault}` };
-    const { subnets, macs } = this.#families[family];
-    const neighbour = subnets.overlapping(half.subnet);
+    const fault = this.#clashWithOwn(half, family);
+    if (fault !== undefined) return { holder: undefined, fault: `IPv${family}: ${fault}` };
+    const subnet = this.#lengths.overlapping(half.subnet);
+    const neighbour = subnet === undefined ? undefined : this.#holders.get(subnet);
     if (neighbour !== undefined) {
-      const fault = `IPv${family}: subnet '${half.subnet}' overlaps that of ${quoted(neighbour)}`;
-      return { holder: neighbour, fault };
+      const text = `IPv${family}: subnet '${half.subnet}' overlaps that of ${quoted(neighbour.node)}`;
+      return { holder: neighbour, fault: text };
     }
-    const twin = half.vtep === undefined ? undefined : macs.get(half.vtep.mac);
+    const twin = half.vtep === undefined ? undefined : this.#holders.get(half.vtep.mac);
     if (twin === undefined) return undefined;
-    return { holder: twin, fault: `IPv${family}: MAC '${half.vtep?.mac}' is that of ${quoted(twin)}` };
+    return { holder: twin, fault: `IPv${family}: MAC '${half.vtep?.mac}' is that of ${quoted(twin.node)}` };
   }
 
   /** Enters the claims of a lease that clashes with nothing. */
-  add(lease: Lease): void {
+  add(lease: Lease, order: number): void {
+    const claimant: Claimant = { node: lease.node, order };
     for (const family of FAMILIES) {
       const half = leaseFamily(lease, family);
       if (half === undefined) continue;
-      this.#families[family].subnets.add(half.subnet, lease.node);
-      if (half.vtep !== undefined) this.#families[family].macs.set(half.vtep.mac, lease.node);
+      this.#holders.set(half.subnet, claimant);
+      this.#lengths.add(half.subnet);
+      if (half.vtep !== undefined) this.#holders.set(half.vtep.mac, claimant);
     }
   }
 
@@ -66,38 +69,46 @@ export class Claims {
     for (const family of FAMILIES) {
       const half = leaseFamily(lease, family);
       if (half === undefined) continue;
-      this.#families[family].subnets.delete(half.subnet);
-      if (half.vtep !== undefined) this.#families[family].macs.delete(half.vtep.mac);
+      this.#holders.delete(half.subnet);
+      this.#lengths.delete(half.subnet);
+      if (half.vtep !== undefined) this.#holders.delete(half.vtep.mac);
     }
+  }
+
+  /** The order that a lease was added with. */
+  orderOf(lease: Lease): number {
+    const half = lease.ipv4 ?? lease.ipv6;
+    return (half === undefined ? undefined : this.#holders.get(half.subnet)?.order) ?? 0;
+  }
+
+  #clashWithOwn(peer: LeaseFamily, family: Family): string | undefined {
+    const own = this.#own === undefined ? undefined : leaseFamily(this.#own, family);
+    if (own !== undefined) {
+      if (peer.publicIp === own.publicIp) return `public address '${peer.publicIp}' is our own`;
+      if (subnetsMeet(peer, own)) return `subnet '${peer.subnet}' overlaps ours ('${own.subnet}')`;
+    }
+    const mac = peer.vtep?.mac;
+    const isOurs =
+      mac !== undefined && (mac === this.#own?.ipv4?.vtep?.mac || mac === this.#own?.ipv6?.vtep?.mac);
+    return isOurs ? `MAC '${mac}' is our own` : undefined;
   }
 }
 
 /** Whether two leases want the same thing. */
 export function claimsMeet(a: Lease, b: Lease): boolean {
-  return FAMILIES.some((family) => {
+  for (const family of FAMILIES) {
     const one = leaseFamily(a, family);
+    if (one === undefined) continue;
     const other = leaseFamily(b, family);
-    if (one === undefined || other === undefined) return false;
-    return sameGround(one, other) || sameMac(one, other);
-  });
-}
-
-function noClaims(): FamilyClaims {
-  return { subnets: new PrefixIndex(), macs: new Map() };
-}
-
-function clashWithOwn(peer: LeaseFamily, own: LeaseFamily): string | undefined {
-  if (peer.publicIp === own.publicIp) return `public address '${peer.publicIp}' is our own`;
-  if (sameGround(peer, own)) return `subnet '${peer.subnet}' overlaps ours ('${own.subnet}')`;
-  return sameMac(peer, own) ? `MAC '${peer.vtep?.mac}' is our own` : undefined;
+    if (other !== undefined && subnetsMeet(one, other)) return true;
+    const mac = one.vtep?.mac;
+    if (mac !== undefined && (mac === b.ipv4?.vtep?.mac || mac === b.ipv6?.vtep?.mac)) return true;
+  }
+  return false;
 }
 
 /** Whether two subnets overlap. Those of equal length, the rule, are compared as text. */
-function sameGround(a: LeaseFamily, b: LeaseFamily): boolean {
+function subnetsMeet(a: LeaseFamily, b: LeaseFamily): boolean {
   if (prefixLength(a.subnet) === prefixLength(b.subnet)) return a.subnet === b.subnet;
   return prefixesOverlap(a.subnet, b.subnet);
-}
-
-function sameMac(a: LeaseFamily, b: LeaseFamily): boolean {
-  return a.vtep !== undefined && a.vtep.mac === b.vtep?.mac;
 }

@@ -3,28 +3,34 @@
  *
  * Who keeps what two leases claim is decided by the order in which they were made, so every node that reads
  * the same leases comes to the same verdict, whatever it saw first. One change among thousands costs a few
- * look-ups, unless it touches a dispute: then all leases are gone through once more, in order.
+ * look-ups, unless it touches a dispute: then all leases are settled anew, in order.
+ *
+ * Of a lease with nothing to be said about it, only the lease itself and its claims are kept.
  *
  * @module
  */
-import { FAMILIES } from '../model/ip.ts';
+import { FAMILIES, type Family } from '../model/ip.ts';
 import { type Lease, type RefusedLease, sameLease } from '../model/lease.ts';
 import type { LeaseChange } from '../model/lease-source.ts';
 import type { NetworkConfig } from '../model/network.ts';
 import { joinFaults, judgeLease, type RawLease } from './accept.ts';
 import { Claims, claimsMeet } from './claims.ts';
 
-/** What the book knows of a node. */
+/** What is known of a node's lease, before other leases are looked at. */
 interface Entry {
   readonly node: string;
   readonly order: number;
   /** The sound part of the lease, by itself. */
   readonly judged: Lease | undefined;
   readonly fault: string | undefined;
-  /** What of it may be used, beside the other leases. */
-  lease: Lease | undefined;
-  /** Why another lease keeps a part of it from use. */
-  clash: string | undefined;
+}
+
+/** An entry beside the others. */
+interface Placed extends Entry {
+  /** What of it may be used. */
+  readonly lease: Lease | undefined;
+  /** Why other leases keep a part of it from use. */
+  readonly clash: string | undefined;
 }
 
 /** For whom the book is kept. */
@@ -38,21 +44,22 @@ export interface LeaseBookOptions {
 export class LeaseBook {
   readonly #node: string;
   readonly #network: NetworkConfig;
-  readonly #entries = new Map<string, Entry>();
-  /** Entries of which a part lost a dispute. */
-  readonly #losers = new Set<Entry>();
   #own: Lease | undefined;
   #claims = new Claims(undefined);
-  /** Whether the claims have to be settled anew, in order. */
-  #unsettled = false;
+  /** What may be used, in the order in which it was made. */
   #peers = new Map<string, Lease>();
-  /** The highest order in the book: what is above it belongs at the end. */
+  /** Whether the map was given out: then it is never changed again. */
+  #isGiven = false;
+  /** The entries that are refused, wholly or in part. */
+  readonly #odd = new Map<string, Placed>();
+  /** The highest order of a peer: what is above it belongs at the end. */
   #lastOrder = Number.NEGATIVE_INFINITY;
+  /** All entries while they wait to be settled anew; nothing else is kept up to date meanwhile. */
+  #pending: Map<string, Entry> | undefined;
   #refused: readonly RefusedLease[] = [];
-  #refusedChanged = false;
+  #isOddChanged = false;
   #changed = new Set<string>();
-  /** Whether the book was handed out before. */
-  #told = false;
+  #isTold = false;
 
   constructor({ node, network }: LeaseBookOptions) {
     this.#node = node;
@@ -60,46 +67,43 @@ export class LeaseBook {
   }
 
   /** The names of all nodes in the book, the refused ones too. */
-  nodes(): IterableIterator<string> {
-    return this.#entries.keys();
+  nodes(): string[] {
+    if (this.#pending !== undefined) return [...this.#pending.keys()];
+    return [...this.#peers.keys(), ...[...this.#odd.keys()].filter((node) => !this.#peers.has(node))];
   }
 
   /** Says what this node holds itself: no peer may claim it. */
   setOwn(own: Lease | undefined): void {
     if (isSame(own, this.#own)) return;
     this.#own = own;
-    this.#unsettled = true;
+    this.#unsettle();
   }
 
   /** Enters a node's lease in place of what it had before. The own node's is passed over. */
   put(raw: RawLease): void {
     if (raw.node === this.#node) return;
     const { lease: judged, fault } = judgeLease(raw, this.#network);
-    const old = this.#entries.get(raw.node);
+    const old = this.#find(raw.node);
     if (old !== undefined && old.order === raw.order && old.fault === fault && isSame(old.judged, judged))
       return;
-    this.#replace(old, {
-      node: raw.node,
-      order: raw.order,
-      judged,
-      fault,
-      lease: undefined,
-      clash: undefined,
-    });
+    this.#replace(old, { node: raw.node, order: raw.order, judged, fault });
   }
 
   /** Takes a node out. */
   remove(node: string): void {
-    const old = this.#entries.get(node);
+    const old = this.#find(node);
     if (old === undefined) return;
-    this.#withdraw(old);
-    this.#entries.delete(node);
-    this.#note(old, undefined);
+    if (!this.#withdraw(old)) {
+      this.#unsettle().delete(node);
+      return;
+    }
+    this.#setPeer(node, undefined);
+    this.#setOdd(node, undefined);
   }
 
   /** Puts a node behind all others: it stays in use only as long as nobody else claims what it holds. */
   demote(node: string): void {
-    const old = this.#entries.get(node);
+    const old = this.#find(node);
     if (old === undefined || old.order === Number.POSITIVE_INFINITY) return;
     this.#replace(old, { ...old, order: Number.POSITIVE_INFINITY });
   }
@@ -109,129 +113,167 @@ export class LeaseBook {
    * were made; `undefined` if nothing has. The first call always tells. What it gives out never changes.
    */
   take(): LeaseChange | undefined {
-    if (this.#unsettled) this.#settle();
-    if (this.#told && this.#changed.size === 0 && !this.#refusedChanged) return undefined;
-    if (this.#refusedChanged) this.#refused = this.#listRefused();
-    const changed = this.#told ? this.#changed : 'all';
-    this.#told = true;
-    this.#refusedChanged = false;
+    if (this.#pending !== undefined) this.#settle(this.#pending);
+    const refused = this.#isOddChanged ? this.#listRefused() : this.#refused;
+    this.#isOddChanged = false;
+    const isRefusedSame = isSameList(refused, this.#refused);
+    if (this.#isTold && this.#changed.size === 0 && isRefusedSame) return undefined;
+    if (!isRefusedSame) this.#refused = refused;
+    const changed = this.#isTold ? this.#changed : 'all';
+    this.#isTold = true;
+    this.#isGiven = true;
     this.#changed = new Set();
-    return { set: { peers: new Map(this.#peers), refused: this.#refused, synced: true }, changed };
+    return { set: { peers: this.#peers, refused: this.#refused, synced: true }, changed };
+  }
+
+  #find(node: string): Entry | undefined {
+    if (this.#pending !== undefined) return this.#pending.get(node);
+    const lease = this.#peers.get(node);
+    return (
+      this.#odd.get(node) ??
+      (lease === undefined
+        ? undefined
+        : { node, order: this.#claims.orderOf(lease), judged: lease, fault: undefined })
+    );
   }
 
   #replace(old: Entry | undefined, entry: Entry): void {
-    if (old !== undefined) this.#withdraw(old);
-    this.#entries.set(entry.node, entry);
     // A place in the middle of the list is rare (a lease that was refused until now): sorting finds it.
-    const isNew = old?.lease === undefined && entry.judged !== undefined;
-    if (old !== undefined && old.order !== entry.order) this.#unsettled = true;
-    if (isNew && entry.order <= this.#lastOrder) this.#unsettled = true;
-    this.#lastOrder = Math.max(this.#lastOrder, entry.order);
-    // With a settling ahead there is no use in placing it now.
-    if (!this.#unsettled) {
-      const beaten = this.#place(entry);
-      // Someone who came later holds what this lease wants.
-      if (beaten) this.#unsettled = true;
+    const isAppended = !this.#peers.has(entry.node) && entry.judged !== undefined;
+    const isOrdered =
+      (old === undefined || old.order === entry.order) && !(isAppended && entry.order <= this.#lastOrder);
+    if (this.#pending !== undefined || !isOrdered || (old !== undefined && !this.#withdraw(old))) {
+      this.#unsettle().set(entry.node, entry);
+      return;
     }
-    this.#note(old, entry);
-  }
-
-  /** Gives up an entry's claims. Who lost a dispute over one of them may win it now. */
-  #withdraw(entry: Entry): void {
-    this.#losers.delete(entry);
-    const { lease } = entry;
-    if (lease === undefined) return;
-    this.#claims.delete(lease);
-    if (this.#unsettled) return;
-    for (const loser of this.#losers) {
-      if (loser.judged !== undefined && claimsMeet(loser.judged, lease)) this.#unsettled = true;
-    }
+    const { placed, isBeaten } = place(entry, this.#claims);
+    this.#setPeer(entry.node, placed.lease);
+    this.#setOdd(entry.node, isOdd(placed) ? placed : undefined);
+    if (placed.lease !== undefined) this.#lastOrder = Math.max(this.#lastOrder, entry.order);
+    // Someone who came later holds what this lease wants.
+    if (isBeaten) this.#unsettle();
   }
 
   /**
-   * Enters an entry's claims, but for the families whose claims are held already.
+   * Gives up the claims of an entry.
    *
-   * @returns whether one of those holders came later than this entry
+   * @returns false, with nothing done, if somebody who lost a dispute may win it thereby
    */
-  #place(entry: Entry): boolean {
-    entry.lease = entry.judged;
-    entry.clash = undefined;
-    if (entry.judged === undefined) return false;
-    let beaten = false;
-    for (const family of FAMILIES) {
-      const clash = this.#claims.clash(entry.judged, family);
-      if (clash === undefined) continue;
-      const holder = clash.holder === undefined ? undefined : this.#entries.get(clash.holder);
-      if (holder !== undefined && comesBefore(entry, holder)) beaten = true;
-      entry.clash = joinFaults(entry.clash, clash.fault);
-      if (entry.lease !== undefined) entry.lease = withoutFamily(entry.lease, family);
+  #withdraw(entry: Entry): boolean {
+    if (this.#pending !== undefined) return false;
+    const lease = this.#peers.get(entry.node);
+    if (lease === undefined) return true;
+    for (const { node, judged, clash } of this.#odd.values()) {
+      if (clash === undefined || judged === undefined || node === entry.node) continue;
+      if (claimsMeet(judged, lease)) return false;
     }
-    if (entry.lease !== undefined) this.#claims.add(entry.lease);
-    if (entry.clash !== undefined) this.#losers.add(entry);
-    return beaten;
+    this.#claims.delete(lease);
+    return true;
   }
 
-  /** Takes down what differs between two states of a node. */
-  #note(old: Entry | undefined, entry: Entry | undefined): void {
-    if (reasonOf(old) !== reasonOf(entry)) this.#refusedChanged = true;
-    if (this.#unsettled) return;
-    this.#notePeer(old?.node ?? entry?.node ?? '', entry?.lease);
-  }
-
-  #notePeer(node: string, lease: Lease | undefined): void {
-    const before = this.#peers.get(node);
-    if (isSame(before, lease)) return;
-    this.#changed.add(node);
+  #setPeer(node: string, lease: Lease | undefined): void {
+    if (isSame(this.#peers.get(node), lease)) return;
+    if (this.#isGiven) this.#peers = new Map(this.#peers);
+    this.#isGiven = false;
+    if (this.#isTold) this.#changed.add(node);
     if (lease === undefined) this.#peers.delete(node);
     else this.#peers.set(node, lease);
   }
 
-  /** Goes through all leases in the order in which they were made. */
-  #settle(): void {
-    const before = this.#peers;
-    const ordered = [...this.#entries.values()].sort((a, b) => (comesBefore(a, b) ? -1 : 1));
-    this.#claims = new Claims(this.#own);
-    this.#losers.clear();
-    this.#peers = new Map();
-    for (const entry of ordered) {
-      const reason = reasonOf(entry);
-      this.#place(entry);
-      if (reasonOf(entry) !== reason) this.#refusedChanged = true;
-      const known = before.get(entry.node);
-      const { lease } = entry;
-      if (!isSame(known, lease)) this.#changed.add(entry.node);
-      if (lease !== undefined) this.#peers.set(entry.node, lease);
+  #setOdd(node: string, placed: Placed | undefined): void {
+    if (placed !== undefined) this.#odd.set(node, placed);
+    else if (!this.#odd.delete(node)) return;
+    this.#isOddChanged = true;
+  }
+
+  /** Takes all entries together, to be changed at will and settled later. */
+  #unsettle(): Map<string, Entry> {
+    if (this.#pending !== undefined) return this.#pending;
+    const pending = new Map<string, Entry>();
+    for (const node of this.nodes()) {
+      const entry = this.#find(node);
+      if (entry !== undefined) pending.set(node, entry);
     }
-    for (const node of before.keys()) if (!this.#entries.has(node)) this.#changed.add(node);
-    this.#lastOrder = ordered.at(-1)?.order ?? Number.NEGATIVE_INFINITY;
-    this.#unsettled = false;
+    this.#pending = pending;
+    return pending;
+  }
+
+  /** Goes through all entries in the order in which they were made. */
+  #settle(pending: ReadonlyMap<string, Entry>): void {
+    const before = this.#peers;
+    this.#pending = undefined;
+    this.#claims = new Claims(this.#own);
+    this.#peers = new Map();
+    this.#isGiven = false;
+    this.#odd.clear();
+    this.#isOddChanged = true;
+    this.#lastOrder = Number.NEGATIVE_INFINITY;
+    for (const entry of [...pending.values()].sort(byOrder)) {
+      const { placed } = place(entry, this.#claims);
+      if (isOdd(placed)) this.#odd.set(entry.node, placed);
+      if (!isSame(before.get(entry.node), placed.lease)) this.#changed.add(entry.node);
+      if (placed.lease === undefined) continue;
+      this.#peers.set(entry.node, placed.lease);
+      this.#lastOrder = entry.order;
+    }
+    for (const node of before.keys()) if (!pending.has(node)) this.#changed.add(node);
   }
 
   #listRefused(): RefusedLease[] {
-    const refused: RefusedLease[] = [];
-    for (const entry of [...this.#entries.values()].sort((a, b) => (comesBefore(a, b) ? -1 : 1))) {
-      const reason = reasonOf(entry);
-      if (reason !== undefined) refused.push({ node: entry.node, reason });
-    }
-    return refused;
+    return [...this.#odd.values()]
+      .sort(byOrder)
+      .map(({ node, fault, clash }) => ({ node, reason: joinFaults(fault, clash) ?? '' }));
   }
 }
 
-function reasonOf(entry: Entry | undefined): string | undefined {
-  return entry === undefined ? undefined : joinFaults(entry.fault, entry.clash);
+/**
+ * Enters an entry's claims, but for the families whose claims are held already.
+ *
+ * @returns whether one of those holders came later than the entry, too
+ */
+function place(entry: Entry, claims: Claims): { readonly placed: Placed; readonly isBeaten: boolean } {
+  const { node, order, judged, fault } = entry;
+  let lease = judged;
+  let text: string | undefined;
+  let isBeaten = false;
+  if (judged !== undefined) {
+    for (const family of FAMILIES) {
+      const clash = claims.clash(judged, family);
+      if (clash === undefined) continue;
+      if (clash.holder !== undefined && byOrder(entry, clash.holder) < 0) isBeaten = true;
+      text = joinFaults(text, clash.fault);
+      lease = lease === undefined ? undefined : withoutFamily(lease, family);
+    }
+  }
+  if (lease !== undefined) claims.add(lease, order);
+  return { placed: { node, order, judged, fault, lease, clash: text }, isBeaten };
 }
 
-/** Whether `a` was made before `b`. Names decide between equals, which only a tampered store has. */
-function comesBefore(a: Entry, b: Entry): boolean {
-  return a.order === b.order ? a.node < b.node : a.order < b.order;
+function isOdd({ fault, clash }: Placed): boolean {
+  return fault !== undefined || clash !== undefined;
+}
+
+type Ordered = Pick<Entry, 'node' | 'order'>;
+
+/** Earlier leases first. Names decide between equals, which only a tampered store has. */
+function byOrder(a: Ordered, b: Ordered): number {
+  if (a.order === b.order) return a.node < b.node ? -1 : 1;
+  return a.order < b.order ? -1 : 1;
 }
 
 function isSame(a: Lease | undefined, b: Lease | undefined): boolean {
   return a === undefined || b === undefined ? a === b : sameLease(a, b);
 }
 
+function isSameList(a: readonly RefusedLease[], b: readonly RefusedLease[]): boolean {
+  if (a === b) return true;
+  return (
+    a.length === b.length && a.every(({ node, reason }, i) => b[i]?.node === node && b[i]?.reason === reason)
+  );
+}
+
 /** The lease without one half, or `undefined` if nothing is left of it. */
-function withoutFamily(lease: Lease, family: 4 | 6): Lease | undefined {
+function withoutFamily(lease: Lease, family: Family): Lease | undefined {
   const rest: Lease = family === 4 ? { ...lease, ipv4: undefined } : { ...lease, ipv6: undefined };
   return rest.ipv4 === undefined && rest.ipv6 === undefined ? undefined : rest;
 }

@@ -34,7 +34,7 @@ export interface LabOptions {
 }
 
 /** Makes the underlay and writes net-conf.json. No agent runs yet. */
-export function createLab(options: LabOptions): Lab {
+export async function createLab(options: LabOptions): Promise<Lab> {
   const {
     families = FAMILIES,
     backend = { Type: 'vxlan' },
@@ -46,14 +46,14 @@ export function createLab(options: LabOptions): Lab {
     // An agent must not outlive a test process that is killed.
     const mortal = ['setpriv', '--pdeathsig', 'KILL', '--', ...command];
     const site = makeSite(directory, { families, backend, netConfig, command: mortal });
-    return new Lab(site, buildUnderlay({ nodes: options.nodes, families }));
+    return new Lab(site, await buildUnderlay({ nodes: options.nodes, families }));
   } catch (error) {
     rmSync(directory, { recursive: true, force: true });
     throw error;
   }
 }
 
-/** The laboratory: `await using lab = createLab({ nodes: 2 })`. */
+/** The laboratory: `await using lab = await createLab({ nodes: 2 })`. */
 export class Lab implements AsyncDisposable {
   readonly nodes: readonly LabNode[];
   readonly site: Site;
@@ -92,8 +92,8 @@ export class Lab implements AsyncDisposable {
   }
 
   /** A pod on every node. */
-  addPods(): Pod[] {
-    return this.nodes.map((node) => node.addPod());
+  addPods(): Promise<Pod[]> {
+    return Promise.all(this.nodes.map((node) => node.addPod()));
   }
 
   /** Captures on the bridge, where everything between nodes passes by. */
@@ -154,10 +154,10 @@ export class LabNode implements AsyncDisposable {
   }
 
   /** A pod in the node's subnet; its agent has to be ready. */
-  addPod(): Pod {
+  async addPod(): Promise<Pod> {
     const subnets = this.agent.subnets();
     if (subnets === undefined) throw new Error(`${this.name} has no subnet yet`);
-    const pod = addPod(this.space, subnets);
+    const pod = await addPod(this.space, subnets);
     this.#pods.push(pod);
     return pod;
   }

@@ -38,7 +38,7 @@ function addRoutes(nodes: readonly NodeSpace[]): void {
 }
 
 test('buildUnderlay() makes nodes that reach each other in both families', async () => {
-  using underlay = buildUnderlay({ nodes: 3, families: FAMILIES });
+  using underlay = await buildUnderlay({ nodes: 3, families: FAMILIES });
   for (const from of underlay.nodes) {
     for (const to of underlay.nodes) {
       for (const family of FAMILIES) {
@@ -49,16 +49,16 @@ test('buildUnderlay() makes nodes that reach each other in both families', async
   }
 });
 
-test('buildUnderlay() gives many nodes their neighbours, since the kernel learns few', () => {
-  using underlay = buildUnderlay({ nodes: 21, families: FAMILIES });
+test('buildUnderlay() gives many nodes their neighbours, since the kernel learns few', async () => {
+  using underlay = await buildUnderlay({ nodes: 21, families: FAMILIES });
   const [first] = underlay.nodes;
   if (first === undefined) throw new Error('no node');
   const { objects } = readView(first.rtnl, (link) => link === UNDERLAY_LINK);
   expect(objects.filter(({ kind }) => kind === 'neighbour').length).toBe(40);
 });
 
-test('buildUnderlay() gives one family only what is asked for', () => {
-  using underlay = buildUnderlay({ nodes: 1, families: [6] });
+test('buildUnderlay() gives one family only what is asked for', async () => {
+  using underlay = await buildUnderlay({ nodes: 1, families: [6] });
   const [only] = underlay.nodes;
   if (only === undefined) throw new Error('no node');
   const { objects } = readView(only.rtnl, (link) => link === UNDERLAY_LINK);
@@ -68,8 +68,8 @@ test('buildUnderlay() gives one family only what is asked for', () => {
 });
 
 test('pingPairs() pings pods across nodes and counts what is lost', async () => {
-  using underlay = buildUnderlay({ nodes: 3, families: FAMILIES });
-  const pods = underlay.nodes.map((node) => addPod(node, subnetsOf(node)));
+  using underlay = await buildUnderlay({ nodes: 3, families: FAMILIES });
+  const pods = await Promise.all(underlay.nodes.map((node) => addPod(node, subnetsOf(node))));
   addRoutes(underlay.nodes);
   const pings = await pingPairs(allPairs(pods));
   expect(pings.length).toBe(12);
@@ -90,8 +90,8 @@ test('pingPairs() pings pods across nodes and counts what is lost', async () => 
 });
 
 test('PingStream counts an interruption, and nothing else', async () => {
-  using underlay = buildUnderlay({ nodes: 2, families: FAMILIES });
-  const [one, two] = underlay.nodes.map((node) => addPod(node, subnetsOf(node)));
+  using underlay = await buildUnderlay({ nodes: 2, families: FAMILIES });
+  const [one, two] = await Promise.all(underlay.nodes.map((node) => addPod(node, subnetsOf(node))));
   if (one === undefined || two === undefined) throw new Error('no pods');
   addRoutes(underlay.nodes);
   const calm = new PingStream({ from: one, to: two, family: 6 });

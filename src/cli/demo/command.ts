@@ -42,8 +42,8 @@ async function runInside(inside: Inside, options: DemoOptions): Promise<number> 
   const status = allWell(shown.findings) ? 0 : 1;
   const [member] = shown.members;
   if (options.keep && member !== undefined) {
-    progress.write(`\n${keepHints(inside, member)}\n`);
     noteKeptStatus(inside.directory, status);
+    progress.write(`\n${keepHints(inside, member)}\n`);
     await forever();
   }
   return status;
@@ -81,8 +81,8 @@ function closingSentence(findings: Findings): string {
   const lost = sent - [...pings.values()].reduce((sum, count) => sum + count.ok, 0);
   if (allWell(findings)) {
     const all = [
-      ...(sent > 0 ? [`all ${sent} pings were answered`] : []),
-      ...(repairs.length > 0 ? [`all ${repairs.length} damages were repaired`] : []),
+      ...(sent > 0 ? [`${sent} of ${sent} pings were answered`] : []),
+      `${repairs.length} of ${repairs.length} damages were repaired`,
     ].join(', ');
     return `Everything worked: ${all}. This machine's own network was not touched.`;
   }

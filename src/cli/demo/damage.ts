@@ -8,13 +8,14 @@ import type { FdbObject, RouteObject } from '../../model/objects.ts';
 import type { DemoBackend } from './arguments.ts';
 import { type Announcements, listen } from './events.ts';
 import { bootRoute } from './rtnl.ts';
+import { ipv6Readiness } from './settle.ts';
 import { type NodeSpace, UNDERLAY_LINK, underlayAddress } from './topology.ts';
 import { readView, type View, viewLines } from './view.ts';
 
 /** What is not repaired by then counts as not repaired. */
 const REPAIR_TIMEOUT_MS = 10_000;
-/** The kernel announces every change; should one announcement be lost, look again after this long. */
-const LOOK_INTERVAL_MS = 50;
+/** The kernel announces all changes but those of multicast groups, so look again after this long. */
+const LOOK_INTERVAL_MS = 5;
 /** An address of the underlay that no node has. */
 const NOBODY = 254;
 
@@ -79,7 +80,7 @@ export function planDamages(
 /** Inflicts the damage and watches until all is as it was. */
 export async function inflict({ node, what, inflict }: Damage): Promise<Repair> {
   using announcements = listen(node.netns);
-  const before = viewLines(overlayOf(node));
+  const before = stateOf(node);
   // From before the request: the agent may be at work before the kernel has told us that it is done.
   const startMs = performance.now();
   inflict();
@@ -95,11 +96,16 @@ async function untilRestored(
   node: NodeSpace,
   wanted: { before: Set<string>; announcements: Announcements; deadlineMs: number },
 ): Promise<boolean> {
-  while (!wanted.before.isSubsetOf(viewLines(overlayOf(node)))) {
+  while (!wanted.before.isSubsetOf(stateOf(node))) {
     if (performance.now() > wanted.deadlineMs) return false;
     await wanted.announcements.next(LOOK_INTERVAL_MS);
   }
   return true;
+}
+
+/** All that a repair has to bring back: ours, and what the kernel itself needs to reach neighbours again. */
+function stateOf(node: NodeSpace): Set<string> {
+  return viewLines(overlayOf(node)).union(ipv6Readiness(node.netns, UNDERLAY_LINK));
 }
 
 /** The agent's devices with all that stands on them, and the routes to other nodes' pods. */

@@ -6,6 +6,7 @@
 import { createNetns, type Netns } from '../../../ffi/netns.ts';
 import { addressAt, type Family, type Ip, ipFromBigint, prefixLength, prefixOf } from '../../model/ip.ts';
 import { bootRoute, Rtnl } from './rtnl.ts';
+import { untilCarrying } from './settle.ts';
 import type { NodeSubnets } from './subnet-env.ts';
 import { type NodeSpace, writeSysctls } from './topology.ts';
 
@@ -21,7 +22,7 @@ export interface Pod extends Disposable {
 }
 
 /** Makes the node's pod: the second address of the node's subnet, a default route through the first. */
-export function addPod(node: NodeSpace, { subnets, mtuBytes }: NodeSubnets): Pod {
+export async function addPod(node: NodeSpace, { subnets, mtuBytes }: NodeSubnets): Promise<Pod> {
   using stack = new DisposableStack();
   const netns = stack.use(createNetns());
   using rtnl = new Rtnl(netns);
@@ -31,6 +32,7 @@ export function addPod(node: NodeSpace, { subnets, mtuBytes }: NodeSubnets): Pod
   rtnl.setLink('lo', { up: true });
   rtnl.setLink(POD_END, { mtuBytes, up: true });
   const ips = new Map<Family, Ip>();
+  const gateways: Ip[] = [];
   for (const [family, subnet] of subnets) {
     const gateway = addressAt(subnet, 1n);
     const ip = addressAt(subnet, 2n);
@@ -39,7 +41,12 @@ export function addPod(node: NodeSpace, { subnets, mtuBytes }: NodeSubnets): Pod
     rtnl.add({ kind: 'address', link: POD_END, ip, length });
     rtnl.add(bootRoute({ dst: prefixOf(ipFromBigint(family, 0n), 0), gateway, link: POD_END }));
     ips.set(family, ip);
+    gateways.push(gateway);
   }
+  await untilCarrying([
+    { netns: node.netns, rtnl: node.rtnl, link: NODE_END, ips: gateways },
+    { netns, rtnl, link: POD_END, ips: [...ips.values()] },
+  ]);
   const held = stack.move();
   return { node, netns, ips, [Symbol.dispose]: () => held.dispose() };
 }

@@ -48,6 +48,9 @@ import {
 import { NLM_F, type Request, Session } from '../../netlink/session.ts';
 import { DemoFailure } from './failure.ts';
 
+/** `linux/if.h`: IF_OPER_UP. */
+const OPERSTATE_UP = 6;
+
 /** One end of a pair of virtual Ethernet devices. */
 export interface VethEnd {
   readonly name: string;
@@ -94,13 +97,12 @@ export class Rtnl implements Disposable {
 
   /** The index of a link, or `undefined` if there is none of that name. */
   indexOf(name: string): number | undefined {
-    let index: number | undefined;
-    const value = { header: ifinfomsg.of({}), attrs: { name } };
-    const request = { type: RTM.GETLINK, flags: 0, codec: linkMessage, value };
-    this.#session.ask(request, linkMessage, ({ header }) => {
-      index = header.index;
-    });
-    return index;
+    return this.#find(name)?.header.index;
+  }
+
+  /** Whether a link is up, has a carrier, and the kernel has drawn the consequences (RFC 2863's `up`). */
+  isOperational(name: string): boolean {
+    return this.#find(name)?.attrs.operState === OPERSTATE_UP;
   }
 
   /** Makes a bridge. */
@@ -167,6 +169,16 @@ export class Rtnl implements Disposable {
   /** Closes the socket. */
   [Symbol.dispose](): void {
     this.#socket.close();
+  }
+
+  #find(name: string): LinkMessage | undefined {
+    let found: LinkMessage | undefined;
+    const value = { header: ifinfomsg.of({}), attrs: { name } };
+    const request = { type: RTM.GETLINK, flags: 0, codec: linkMessage, value };
+    this.#session.ask(request, linkMessage, (link) => {
+      found = link;
+    });
+    return found;
   }
 
   #needIndex(name: string): number {

@@ -59,7 +59,7 @@ export async function showNetwork(
   const started = await startAgents(nodes, { site, progress });
   const members = await progress.step(
     'Giving every node a pod',
-    () => started.map((each): Member => ({ ...each, pod: addPod(each.agent.node, each.subnets) })),
+    () => Promise.all(started.map(addMember)),
     () => well('Gave every node a pod in its subnet'),
   );
   const pods = members.map(({ pod }) => pod);
@@ -80,6 +80,10 @@ export async function showNetwork(
 }
 
 type Started = Omit<Member, 'pod'>;
+
+async function addMember(started: Started): Promise<Member> {
+  return { ...started, pod: await addPod(started.agent.node, started.subnets) };
+}
 
 /** Starts as many agents at once as there are cores, so that the time of each is its own. */
 async function startAgents(

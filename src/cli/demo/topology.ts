@@ -8,6 +8,7 @@ import { createNetns, inNetns, type Netns } from '../../../ffi/netns.ts';
 import { type Family, type Ip, type Mac, parseIp, parseMac } from '../../model/ip.ts';
 import { DemoFailure } from './failure.ts';
 import { Rtnl } from './rtnl.ts';
+import { type LinkEnd, untilCarrying } from './settle.ts';
 
 /** The node's only interface. */
 export const UNDERLAY_LINK = 'eth0';
@@ -50,8 +51,8 @@ export function underlayAddress(number: number, family: Family): Ip {
   return must(parseIp(family === 4 ? `192.168.77.${number}` : `fd77::${number}`));
 }
 
-/** Makes the bridge and the nodes. Whatever fails, nothing of it stays. */
-export function buildUnderlay({ nodes: count, families }: UnderlayOptions): UnderlayNetwork {
+/** Makes the bridge and the nodes, and waits until packets can pass. Whatever fails, nothing of it stays. */
+export async function buildUnderlay({ nodes: count, families }: UnderlayOptions): Promise<UnderlayNetwork> {
   if (families.includes(6) && !existsSync('/proc/sys/net/ipv6'))
     throw new DemoFailure('This kernel has IPv6 switched off', ['Run it with --ipv4-only']);
   using stack = new DisposableStack();
@@ -67,6 +68,7 @@ export function buildUnderlay({ nodes: count, families }: UnderlayOptions): Unde
   });
   for (const node of nodes) plugIn(node, bridgeRtnl, families);
   if (count > LEARNING_NODES_MAX) for (const node of nodes) introduce(node, nodes, families);
+  await untilCarrying(nodes.flatMap((node) => cableEnds(node, { bridge, rtnl: bridgeRtnl, families })));
   const held = stack.move();
   return { nodes, bridge, [Symbol.dispose]: () => held.dispose() };
 }
@@ -101,6 +103,17 @@ function plugIn({ name, number, netns, rtnl }: NodeSpace, bridge: Rtnl, families
     const ip = underlayAddress(number, family);
     rtnl.add({ kind: 'address', link: UNDERLAY_LINK, ip, length: UNDERLAY_LENGTHS[family] });
   }
+}
+
+function cableEnds(
+  { name: port, number, netns, rtnl }: NodeSpace,
+  other: { bridge: Netns; rtnl: Rtnl; families: readonly Family[] },
+): LinkEnd[] {
+  const ips = other.families.map((family) => underlayAddress(number, family));
+  return [
+    { netns, rtnl, link: UNDERLAY_LINK, ips },
+    { netns: other.bridge, rtnl: other.rtnl, link: port, ips: [] },
+  ];
 }
 
 function introduce(node: NodeSpace, nodes: readonly NodeSpace[], families: readonly Family[]): void {

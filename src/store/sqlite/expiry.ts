@@ -19,74 +19,59 @@ export const GRACE_MS = 120_000;
 /** What a lease may last beyond its lifetime before it is implausible: the wall clock is slewed now and then. */
 export const SLACK_MS = 60_000;
 
-/** The expiry times of leases, and since when which of them were seen expired. */
-export class ExpiryTracker {
+/** A lease that is not simply alive. */
+interface Suspect {
+  /** What the lease says, to tell when it was renewed. */
+  readonly expiresMs: number;
+  /** Monotonic milliseconds at which it is gone. */
+  readonly goneAtMs: number;
+}
+
+/** Judges leases by their expiry times. It remembers only those that are not simply alive. */
+export class ExpiryJudge {
   readonly #clock: Clock;
-  readonly #expiresMs = new Map<string, number>();
-  /** What was written, of leases that would last implausibly long. */
-  readonly #implausibleMs = new Map<string, number>();
-  /** Monotonic milliseconds of the first look that found the lease expired. */
-  readonly #expiredAtMs = new Map<string, number>();
+  readonly #suspects = new Map<string, Suspect>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /**
-   * Takes down when a node's lease expires. One written while the clock was far ahead would last for years: it
-   * gets the usual lifetime, from the moment when it was first read.
+   * Whether a lease is gone, which it is at the end of the grace period that begins when it is first seen
+   * expired. One written while the clock was far ahead would last for years: its end is a lifetime after it was
+   * first seen.
    */
-  set(node: string, expiresMs: number): void {
-    const limitMs = this.#clock.nowMs() + LIFETIME_MS + SLACK_MS;
-    if ((this.#implausibleMs.get(node) ?? this.#expiresMs.get(node)) === expiresMs) return;
-    if (expiresMs > limitMs) this.#implausibleMs.set(node, expiresMs);
-    else this.#implausibleMs.delete(node);
-    this.#expiresMs.set(node, Math.min(expiresMs, limitMs));
-    this.#expiredAtMs.delete(node);
-  }
-
-  /** Forgets a node. */
-  delete(node: string): void {
-    this.#expiresMs.delete(node);
-    this.#implausibleMs.delete(node);
-    this.#expiredAtMs.delete(node);
-  }
-
-  /** Takes a node's lease as expired from now on, as when it is gone from a store that was made anew. */
-  expire(node: string): void {
-    this.set(node, 0);
-    // Asking is looking: the grace period begins.
-    this.isGone(node);
-  }
-
-  /** Whether a node's lease has been seen expired for the whole grace period, which begins with the first question. */
-  isGone(node: string): boolean {
-    const expiresMs = this.#expiresMs.get(node);
-    if (expiresMs === undefined || expiresMs > this.#clock.nowMs()) {
-      this.#expiredAtMs.delete(node);
+  isGone(node: string, expiresMs: number): boolean {
+    const leftMs = expiresMs - this.#clock.nowMs();
+    const isExpired = leftMs <= 0;
+    if (!isExpired && leftMs <= LIFETIME_MS + SLACK_MS) {
+      this.#suspects.delete(node);
       return false;
     }
     const monotonicMs = this.#clock.monotonicMs();
-    const sinceMs = this.#expiredAtMs.get(node);
-    if (sinceMs === undefined) this.#expiredAtMs.set(node, monotonicMs);
-    return sinceMs !== undefined && monotonicMs - sinceMs >= GRACE_MS;
+    const known = this.#suspects.get(node);
+    if (known?.expiresMs === expiresMs) {
+      // The clock may have jumped since, so that what was implausible is just expired, and the reverse.
+      const limitMs = monotonicMs + (isExpired ? GRACE_MS : LIFETIME_MS);
+      if (known.goneAtMs <= limitMs) return known.goneAtMs <= monotonicMs;
+    }
+    const goneAtMs = monotonicMs + (isExpired ? GRACE_MS : LIFETIME_MS);
+    this.#suspects.set(node, { expiresMs, goneAtMs });
+    return false;
   }
 
-  /** The nodes whose leases are gone by now. */
-  gone(): string[] {
-    return [...this.#expiresMs.keys()].filter((node) => this.isGone(node));
+  /** Forgets a node that has no lease any more. */
+  forget(node: string): void {
+    this.#suspects.delete(node);
   }
 
-  /** Milliseconds until the next lease is seen to expire or is gone; those that are gone do not count. */
+  /** Milliseconds until the next suspect is gone, if there is any. */
   nextMs(): number | undefined {
-    const nowMs = this.#clock.nowMs();
     const monotonicMs = this.#clock.monotonicMs();
     let nextMs: number | undefined;
-    for (const [node, expiresMs] of this.#expiresMs) {
-      const sinceMs = this.#expiredAtMs.get(node);
-      const waitMs = sinceMs === undefined ? expiresMs - nowMs : sinceMs + GRACE_MS - monotonicMs;
-      if (sinceMs !== undefined && waitMs <= 0) continue;
-      if (nextMs === undefined || waitMs < nextMs) nextMs = waitMs;
+    for (const { goneAtMs } of this.#suspects.values()) {
+      const waitMs = goneAtMs - monotonicMs;
+      if (waitMs > 0 && (nextMs === undefined || waitMs < nextMs)) nextMs = waitMs;
     }
     return nextMs;
   }

@@ -8,6 +8,7 @@
 import { constants, Database, type SQLQueryBindings, type Statement } from 'bun:sqlite';
 import { statSync } from 'node:fs';
 import { type Prefix, parsePrefix } from '../../model/ip.ts';
+import { LIFETIME_MS, SLACK_MS } from './expiry.ts';
 import { MovedError, RefusedError } from './failure.ts';
 import { type LeaseRow, readRow } from './lease-row.ts';
 import { prepareConnection } from './schema.ts';
@@ -22,13 +23,17 @@ export interface DatabaseState {
   readonly purged: number;
 }
 
-/** What another node's row keeps from everybody else. */
-export interface SubnetHolder {
+/** When a node's lease runs out. */
+export interface Expiry {
   readonly node: string;
-  readonly ipv4: Prefix | undefined;
-  readonly ipv6: Prefix | undefined;
   /** Milliseconds since the epoch. */
   readonly expiresMs: number;
+}
+
+/** What another node's row keeps from everybody else. */
+export interface SubnetHolder extends Expiry {
+  readonly ipv4: Prefix | undefined;
+  readonly ipv6: Prefix | undefined;
 }
 
 const COLUMNS = 'node, subnet, subnet6, attributes, expires_ms, revision, created, removed_ms, pid, boot_id';
@@ -41,7 +46,7 @@ export class LeaseDatabase {
   readonly #path: string;
   readonly #db: Database;
   readonly #inode: string;
-  readonly #statements = new Map<string, Statement<unknown, SQLQueryBindings[]>>();
+  readonly #statements = new Map<string, Statement<Record<string, unknown>, SQLQueryBindings[]>>();
 
   private constructor(path: string, db: Database, inode: string) {
     this.#path = path;
@@ -83,19 +88,35 @@ export class LeaseDatabase {
     return { generation: String(row[0]), revision: Number(row[1]), purged: Number(row[2]) };
   }
 
-  /** All rows that were changed after a revision, removals too, in no order. */
-  rowsSince(revision: number): LeaseRow[] {
-    return this.#rows(`SELECT ${COLUMNS} FROM lease WHERE revision > ?`, revision);
+  /** The rows that were changed after a revision, removals too, in the order in which they were changed. */
+  rowsSince(revision: number): Generator<LeaseRow, void> {
+    return this.#rows(`SELECT ${COLUMNS} FROM lease WHERE revision > ? ORDER BY revision`, revision);
   }
 
-  /** All rows, removals too, in no order. */
-  allRows(): LeaseRow[] {
-    return this.#rows(`SELECT ${COLUMNS} FROM lease`);
+  /** All rows, removals too, in the order in which the leases were made. */
+  allRows(): Generator<LeaseRow, void> {
+    return this.#rows(`SELECT ${COLUMNS} FROM lease ORDER BY created`);
   }
 
   /** One node's row. */
   row(node: string): LeaseRow | undefined {
-    return this.#rows(`SELECT ${COLUMNS} FROM lease WHERE node = ?`, node)[0];
+    return readRow(this.#statement(`SELECT ${COLUMNS} FROM lease WHERE node = ?`).get(node));
+  }
+
+  /**
+   * Who has expired, or would last for an implausibly long time, and in how many milliseconds the first of all
+   * others expires.
+   */
+  expiries(nowMs: number): { readonly suspects: readonly Expiry[]; readonly aliveMs: number | undefined } {
+    const limitMs = nowMs + LIFETIME_MS + SLACK_MS;
+    const sql = `SELECT node, expires_ms FROM lease
+      WHERE removed_ms IS NULL AND (expires_ms <= ? OR expires_ms > ?)`;
+    const suspects = this.#values(sql, nowMs, limitMs).map(([node, expiresMs]) => ({
+      node: String(node),
+      expiresMs: Number(expiresMs),
+    }));
+    const [row] = this.#values('SELECT min(expires_ms) FROM lease WHERE expires_ms > ?', nowMs);
+    return { suspects, aliveMs: typeof row?.[0] === 'number' ? row[0] - nowMs : undefined };
   }
 
   /** Who holds which subnets until when, the own node and removals left out, the earliest expiry first. */
@@ -179,13 +200,12 @@ export class LeaseDatabase {
     this.#db.close();
   }
 
-  #rows(sql: string, ...parameters: SQLQueryBindings[]): LeaseRow[] {
-    const rows: LeaseRow[] = [];
-    for (const values of this.#values(sql, ...parameters)) {
-      const row = readRow(values);
-      if (row !== undefined) rows.push(row);
+  /** One by one: thousands of rows at once would double the memory of the process. */
+  *#rows(sql: string, ...parameters: SQLQueryBindings[]): Generator<LeaseRow, void> {
+    for (const columns of this.#statement(sql).iterate(...parameters)) {
+      const row = readRow(columns);
+      if (row !== undefined) yield row;
     }
-    return rows;
   }
 
   #values(sql: string, ...parameters: SQLQueryBindings[]): readonly (readonly unknown[])[] {
@@ -196,10 +216,10 @@ export class LeaseDatabase {
     this.#statement(sql).run(...parameters);
   }
 
-  #statement(sql: string): Statement<unknown, SQLQueryBindings[]> {
+  #statement(sql: string): Statement<Record<string, unknown>, SQLQueryBindings[]> {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      statement = this.#db.prepare<unknown, SQLQueryBindings[]>(sql);
+      statement = this.#db.prepare<Record<string, unknown>, SQLQueryBindings[]>(sql);
       this.#statements.set(sql, statement);
     }
     return statement;

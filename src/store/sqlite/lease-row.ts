@@ -29,23 +29,24 @@ export interface LeaseRow {
 }
 
 /**
- * The row in the order of the columns; `undefined` if it names no node. The table is strict about types, but
- * the file may have been made by other hands.
+ * The row out of its columns; `undefined` if there is none or it names no node. The table is strict about
+ * types, but the file may have been made by other hands.
  */
-export function readRow(values: readonly unknown[]): LeaseRow | undefined {
-  const [node, subnet, subnetV6, attributes, expiresMs, revision, created, removedMs, pid, bootId] = values;
+export function readRow(columns: Readonly<Record<string, unknown>> | null): LeaseRow | undefined {
+  if (columns === null) return undefined;
+  const { node, subnet, subnet6, attributes, expires_ms, revision, created, removed_ms, pid, boot_id } = columns;
   if (typeof node !== 'string') return undefined;
   return {
     node,
     subnet: typeof subnet === 'string' ? subnet : undefined,
-    subnetV6: typeof subnetV6 === 'string' ? subnetV6 : undefined,
+    subnetV6: typeof subnet6 === 'string' ? subnet6 : undefined,
     attributes: typeof attributes === 'string' ? attributes : '',
-    expiresMs: numberOf(expiresMs),
+    expiresMs: numberOf(expires_ms),
     revision: numberOf(revision),
     created: numberOf(created),
-    isRemoved: removedMs !== null,
+    isRemoved: removed_ms !== null,
     pid: numberOf(pid),
-    bootId: typeof bootId === 'string' ? bootId : '',
+    bootId: typeof boot_id === 'string' ? boot_id : '',
   };
 }
 

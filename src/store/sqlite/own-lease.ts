@@ -12,7 +12,7 @@ import type { Result } from '../../model/result.ts';
 import { backOffMs } from '../back-off.ts';
 import { quoted } from '../printable.ts';
 import type { DatabaseHandle } from './database-handle.ts';
-import { type ExpiryTracker, LIFETIME_MS } from './expiry.ts';
+import { type ExpiryJudge, LIFETIME_MS } from './expiry.ts';
 import type { StoreFailure } from './failure.ts';
 import { type Grant, grantLease, type Subnets } from './grant.ts';
 import { type Holder, thisHolder } from './holder.ts';
@@ -28,7 +28,7 @@ export interface OwnLeaseOptions {
   readonly node: string;
   readonly network: NetworkConfig;
   readonly handle: DatabaseHandle;
-  readonly expiry: ExpiryTracker;
+  readonly expiry: ExpiryJudge;
   readonly clock: Clock;
   readonly random: () => number;
   readonly renewMarginMinutes: number;
@@ -76,10 +76,7 @@ export class OwnLeaseKeeper {
         last: this.#last,
         nowMs: clock.nowMs(),
         marginMs: this.#marginMs,
-        isGone: (holder) => {
-          expiry.set(holder.node, holder.expiresMs);
-          return expiry.isGone(holder.node);
-        },
+        isGone: (holder) => expiry.isGone(holder.node, holder.expiresMs),
         random,
       }),
     );

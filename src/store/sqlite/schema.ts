@@ -24,8 +24,8 @@ const FOREIGN_REMEDY = 'Name another file with --lease-db';
  * `state` has one row: `generation` tells this file from one made after it was deleted, `revision` counts
  * transactions, `purged` is the highest revision of a tombstone that was thrown away.
  *
- * `lease` keeps a row per node. `created` is the revision that made the lease, `revision` the one that last
- * changed it. A lease that another node took over after its expiry stays as a tombstone, with `removed_ms`
+ * `lease` keeps a row per node. `created` is the revision that made the lease, one each, so that a scan
+ * of the table meets leases in the order in which they were made; `revision` is the one that last changed it. A lease that another node took over after its expiry stays as a tombstone, with `removed_ms`
  * and no subnets, until readers have seen it. `pid` and `boot_id` are those of the process that last wrote.
  */
 const TABLES = `
@@ -36,18 +36,19 @@ CREATE TABLE state (
   purged INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE lease (
-  node TEXT NOT NULL PRIMARY KEY,
+  created INTEGER PRIMARY KEY,
+  node TEXT NOT NULL UNIQUE,
   subnet TEXT UNIQUE,
   subnet6 TEXT UNIQUE,
   attributes TEXT NOT NULL,
   expires_ms INTEGER NOT NULL,
   revision INTEGER NOT NULL,
-  created INTEGER NOT NULL,
   removed_ms INTEGER,
   pid INTEGER NOT NULL,
   boot_id TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX lease_revision ON lease (revision);
+CREATE INDEX lease_expiry ON lease (expires_ms);
 CREATE INDEX lease_removed ON lease (removed_ms) WHERE removed_ms IS NOT NULL;
 INSERT INTO state (id, generation, revision, purged) VALUES (1, lower(hex(randomblob(16))), 0, 0);
 PRAGMA application_id = ${APPLICATION_ID};

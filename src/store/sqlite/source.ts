@@ -24,9 +24,10 @@ import { LeaseBook } from '../lease-book.ts';
 import { Alarm } from './alarm.ts';
 import { ChangeWatch } from './change-watch.ts';
 import { DatabaseHandle } from './database-handle.ts';
-import { ExpiryTracker, GRACE_MS } from './expiry.ts';
+import { ExpiryJudge } from './expiry.ts';
 import type { StoreFailure } from './failure.ts';
-import { LeaseReader, type Reading } from './lease-reader.ts';
+import type { LeaseDatabase } from './lease-database.ts';
+import { LeaseReader, type OwnReading } from './lease-reader.ts';
 import { storedLease } from './lease-row.ts';
 import { OwnLeaseKeeper } from './own-lease.ts';
 import { PATIENCE_MS, Patience } from './patience.ts';
@@ -52,11 +53,12 @@ export interface SqliteLeaseSourceOptions {
 
 /** The leases in an SQLite file. */
 export class SqliteLeaseSource implements LeaseSource {
+  readonly #node: string;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #handle: DatabaseHandle;
   readonly #book: LeaseBook;
-  readonly #expiry: ExpiryTracker;
+  readonly #expiry: ExpiryJudge;
   readonly #reader: LeaseReader;
   readonly #keeper: OwnLeaseKeeper;
   readonly #watch: ChangeWatch;
@@ -82,15 +84,16 @@ export class SqliteLeaseSource implements LeaseSource {
   constructor(options: SqliteLeaseSourceOptions) {
     const { path, network, node, renewMarginMinutes, clock = systemClock, random = Math.random } = options;
     const log = options.log ?? (() => {});
+    this.#node = node;
     this.#clock = clock;
     this.#random = random;
     this.#handle = new DatabaseHandle(path, log);
     this.#book = new LeaseBook({ node, network });
-    this.#expiry = new ExpiryTracker(clock);
+    this.#expiry = new ExpiryJudge(clock);
     this.#reader = new LeaseReader({ node, book: this.#book, expiry: this.#expiry });
     this.#patience = new Patience(clock, random);
     this.#retryAlarm = new Alarm(clock, () => this.#look(false));
-    this.#expiryAlarm = new Alarm(clock, () => this.#lookForExpired(false));
+    this.#expiryAlarm = new Alarm(clock, () => this.#look(false));
     this.#keeper = new OwnLeaseKeeper({
       node,
       network,
@@ -139,7 +142,7 @@ export class SqliteLeaseSource implements LeaseSource {
   refresh(): void {
     if (this.#isClosed || this.#listener === undefined) return;
     this.#watch.check();
-    this.#lookForExpired(true);
+    this.#look(true);
   }
 
   status(): LeaseSourceStatus {
@@ -176,46 +179,35 @@ export class SqliteLeaseSource implements LeaseSource {
     else this.#retryAlarm.setWithin(EVENT_PAUSE_MS);
   }
 
+  /** Reads what has changed; who has renewed meanwhile has not expired. */
   #look(isComplete: boolean): void {
     if (this.#isClosed || this.#listener === undefined) return;
     this.#retryAlarm.cancel();
-    const reading = this.#handle.use((database) =>
-      isComplete ? this.#reader.readComplete(database) : this.#reader.read(database),
-    );
-    if (reading.ok) this.#onReading(reading.value);
+    const reading = this.#handle.use((database) => {
+      if (!this.#isSynced) this.#presumeOwn(database);
+      const own = isComplete ? this.#reader.readComplete(database) : this.#reader.read(database);
+      return { own, nextMs: this.#reader.dropGone(database, this.#clock.nowMs()) };
+    });
+    if (reading.ok) this.#onReading(reading.value.own, reading.value.nextMs);
     else this.#onFailure(reading.error);
   }
 
-  /** Reads first: who has renewed meanwhile has not expired. */
-  #lookForExpired(isComplete: boolean): void {
-    this.#look(isComplete);
-    if (this.#isClosed) return;
-    if (this.#failures > 0) {
-      // Nobody is given up while the database is silent.
-      this.#expiryAlarm.set(GRACE_MS);
-      return;
-    }
-    this.#reader.dropGone();
-    this.#tell();
-    const nextMs = this.#expiry.nextMs();
-    if (nextMs === undefined) this.#expiryAlarm.cancel();
-    else this.#expiryAlarm.set(nextMs);
+  /** Before anything is acquired, what the store holds for us is ours: no peer may claim it. */
+  #presumeOwn(database: LeaseDatabase): void {
+    if (this.#keeper.isHeld) return;
+    const row = database.row(this.#node);
+    this.#book.setOwn(row === undefined ? undefined : storedLease(row));
   }
 
-  #onReading(reading: Reading): void {
+  #onReading(own: OwnReading, nextMs: number | undefined): void {
     this.#failures = 0;
     this.#failingSinceMs = undefined;
     this.#isSynced = true;
     this.#setProblem('read', undefined);
-    if (reading.own !== 'unread') {
-      // Before anything is acquired, what the store holds for us is ours.
-      if (!this.#keeper.isHeld && reading.own !== 'none') this.#book.setOwn(storedLease(reading.own));
-      this.#keeper.compare(reading.own);
-    }
+    if (own !== 'unread') this.#keeper.compare(own);
     this.#keeper.check();
-    if (Number.isFinite(reading.expiresMsMin)) {
-      this.#expiryAlarm.setWithin(reading.expiresMsMin - this.#clock.nowMs());
-    }
+    if (nextMs === undefined) this.#expiryAlarm.cancel();
+    else this.#expiryAlarm.set(nextMs);
     this.#tell();
   }
 

@@ -1,0 +1,53 @@
+import { expect, test } from 'bun:test';
+import { FAMILIES } from '../../src/model/ip.ts';
+import { vxlanOverlay } from './agent-expected.ts';
+import { readOverlay } from './agent-overlay.ts';
+import { eventually, expectPodsTalk, TIMEOUT_MS } from './agent-support.ts';
+import { createLab, type Lab } from './lab.ts';
+
+const NAMES = ['node-1', 'node-2', 'node-3'];
+
+/** All nodes but the first reach each other directly all the time. */
+async function expectDirect(lab: Lab, direct: readonly string[]): Promise<void> {
+  const [first] = lab.nodes;
+  if (first === undefined) throw new Error('no node');
+  const withRoutes = (extra: readonly unknown[]) => {
+    const { routes, ...rest } = readOverlay(first);
+    return { ...rest, routes: routes.filter((route) => !extra.includes(JSON.stringify(route))) };
+  };
+  const foreign = [...first.ip('-4', 'route', 'show', 'proto', 'static'), ...first.ip('-6', 'route', 'show', 'proto', 'static')];
+  const extra = foreign.map((route) => JSON.stringify(route));
+  await eventually(() => expect(withRoutes(extra)).toEqual(vxlanOverlay(lab, first, { direct })));
+}
+
+test.each([
+  { what: 'both families', families: FAMILIES },
+  { what: 'IPv4', families: [4] as const },
+  { what: 'IPv6', families: [6] as const },
+])(
+  'DirectRouting with $what gives on-link peers plain routes, and the tunnel to those behind a gateway',
+  async ({ families }) => {
+    await using lab = await createLab({ nodes: 3, families, backend: { Type: 'vxlan', DirectRouting: true } });
+    await lab.startAll();
+    const pods = await lab.addPods();
+    for (const node of lab.nodes) {
+      expect(readOverlay(node)).toEqual(vxlanOverlay(lab, node, { direct: NAMES }));
+    }
+    await expectPodsTalk(pods);
+
+    const node = lab.node(1);
+    const change = (verb: string) => {
+      for (const family of families) {
+        const [peer, gateway] = family === 4 ? ['192.168.77.3', '192.168.77.2'] : ['fd77::3', 'fd77::2'];
+        node.run('ip', `-${family}`, 'route', verb, peer, 'via', gateway, 'dev', 'eth0', 'proto', 'static');
+      }
+    };
+    change('add');
+    await expectDirect(lab, ['node-2']);
+    await expectPodsTalk(pods);
+    change('del');
+    await expectDirect(lab, NAMES);
+    await expectPodsTalk(pods);
+  },
+  TIMEOUT_MS,
+);
