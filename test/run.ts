@@ -40,8 +40,7 @@ const TIERS: Readonly<Record<string, Tier>> = {
 /** Many times what the slowest tier takes; a tier that needs more hangs. */
 const TIER_TIMEOUT_MS = 20 * 60_000;
 
-/** Where an ordinary user's PATH does not look, and `ip` and `nft` are. */
-const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
+const { PATH = '' } = process.env;
 
 interface Outcome {
   readonly passed: number;
@@ -124,7 +123,8 @@ async function runBun({ path, network }: Tier, filter: string | undefined): Prom
   try {
     const child = Bun.spawn([...(network ? ownNetwork() : []), ...command], {
       cwd: ROOT,
-      env: { ...process.env, PATH },
+      // An ordinary user's PATH does not look where `ip` and `nft` are.
+      env: { ...process.env, PATH: `${PATH}:/usr/sbin:/sbin` },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: TIER_TIMEOUT_MS,
       killSignal: 'SIGKILL',
@@ -159,11 +159,11 @@ function judge({ report, status, output, filtered }: Evidence): Outcome {
   const ran = tests - skipped;
   // With a filter, everything else is skipped, in the tiers where nothing matches all of it.
   const missing = filtered ? 0 : skipped + (tests === 0 ? 1 : 0);
-  const broken = status !== 0 && failures === 0 && !(filtered && ran === 0) ? 1 : 0;
+  const broken = status !== 0 && failures + missing === 0 && !(filtered && ran === 0) ? 1 : 0;
   const notes = [
     ...(skipped > 0 ? [`${skipped} tests were skipped`] : []),
     ...(tests === 0 ? ['No test was run'] : []),
-    ...(broken > 0 ? [`bun test ended with status ${status}`] : []),
+    ...(status !== 0 ? [`bun test ended with status ${status}`] : []),
   ];
   return {
     passed: ran - failures,

@@ -9,13 +9,11 @@ import type { Lease, LeaseSet } from '../model/lease.ts';
 import { type KernelObject, type Key, keyOf } from '../model/objects.ts';
 import { difference } from './diff.ts';
 import { Dirt } from './dirt.ts';
-import { syncLeases } from './lease-sync.ts';
-import { type NodeStage, runNodeStage } from './node-stage.ts';
 import { Pass } from './pass.ts';
-import { applySlots, lookAtPeers, type PeerStage, unseenSlots } from './peer-stage.ts';
 import { type Peer, PeerTable } from './peer-table.ts';
 import { Retries } from './retries.ts';
-import type { Change, Claims, Failure, Observed, Target } from './target.ts';
+import { type DesiredState, type PassContext, runPass } from './run-pass.ts';
+import type { Claims, Failure, Observed, Target } from './target.ts';
 
 /** After a pass the next waits at least this long, and twice as long as the pass took. */
 const GAP_MS_MIN = 2;
@@ -23,13 +21,6 @@ const GAP_MS_MAX = 1_000;
 /** Everything is looked at again this often although no event said so; rarer where a look costs more. */
 const AUDIT_MS_MIN = 60_000;
 const AUDIT_COST_FACTOR = 10_000;
-
-/** The desired state as the engine takes it: `src/plan` makes it. */
-export interface DesiredState {
-  readonly node: readonly KernelObject[];
-  readonly files: readonly KernelObject[];
-  readonly peer: (lease: Lease) => readonly KernelObject[];
-}
 
 /** What the engine needs of the world. */
 export interface ReconcilerOptions {
@@ -199,7 +190,11 @@ export class Reconciler {
     const dirt = this.#dirt;
     this.#dirt = new Dirt();
     const pass = new Pass(dirt.cause, startMs);
-    await this.#pass(pass, dirt, { desired: this.#desired, leases: this.#leases });
+    const confirmed = this.#heldAtList !== undefined && this.#lists > this.#heldAtList;
+    const leases = this.#leases;
+    await runPass(pass, dirt, { ...this.#passContext(this.#desired), leases, confirmed });
+    if (dirt.full) this.#fullPassDone ||= leases.synced;
+    this.#noteHeld(pass.held > 0, leases.synced);
     const durationMs = clock.monotonicMs() - startMs;
     this.#notBeforeMs = startMs + durationMs + Math.min(GAP_MS_MAX, Math.max(GAP_MS_MIN, durationMs * 2));
     if (dirt.full) this.#planAudit(durationMs);
@@ -221,86 +216,29 @@ export class Reconciler {
     this.#fullPassDone = false;
   }
 
-  async #pass(pass: Pass, dirt: Dirt, inputs: { desired: DesiredState; leases: LeaseSet }): Promise<void> {
-    const { target, clock, yieldNow, onHeld } = this.#options;
-    const { desired, leases } = inputs;
-    const confirmed = this.#heldAtList !== undefined && this.#lists > this.#heldAtList;
-    const objectsOf = desired.peer;
-    const peerStage: PeerStage = {
+  #passContext(desired: DesiredState): Omit<PassContext, 'leases' | 'confirmed'> {
+    const { target, clock, yieldNow } = this.#options;
+    return {
       target,
+      desired,
       claims: this.#claims,
       table: this.#table,
-      pass,
-      retries: this.#peerRetries,
-      objectsOf,
+      peerRetries: this.#peerRetries,
+      nodeRetries: this.#nodeRetries,
+      applied: this.#applied,
       monotonicMs: clock.monotonicMs,
       yieldNow,
     };
-    const names = dirt.names ?? new Set<string>();
-    const sync = syncLeases(this.#table, { leases, names, objectsOf, confirmed });
-    for (const name of sync.departed) this.#peerRetries.cleared(name);
-    pass.held = sync.held;
-    if (dirt.full) {
-      await this.#fullPass(peerStage, { desired, removals: sync.removals, confirmed, synced: leases.synced });
-    } else {
-      pass.apply(target, sync.removals);
-      await applySlots(peerStage, this.#wantedSlots(dirt, sync.touched));
-    }
-    if (pass.held === 0) {
+  }
+
+  /** A removal that is held waits for a list that is read after it was noticed. */
+  #noteHeld(held: boolean, synced: boolean): void {
+    if (!held) {
       this.#heldAtList = undefined;
-    } else if (leases.synced) {
+    } else if (synced) {
       this.#heldAtList ??= this.#lists;
-      onHeld();
+      this.#options.onHeld();
     }
-  }
-
-  async #fullPass(
-    peerStage: PeerStage,
-    options: { desired: DesiredState; removals: readonly Change[]; confirmed: boolean; synced: boolean },
-  ): Promise<void> {
-    const { target, claims, pass } = peerStage;
-    const { desired, removals, confirmed, synced } = options;
-    const failing = new Set<string>();
-    const stage: NodeStage = {
-      target,
-      claims,
-      pass,
-      applied: this.#applied,
-      onFailure: (key, failure) => {
-        failing.add(key);
-        this.#nodeRetries.failed(key, failure, peerStage.monotonicMs());
-      },
-    };
-    const isLink = (object: KernelObject) => object.kind === 'link';
-    const staleLinks = runNodeStage('links', desired.node.filter(isLink), stage);
-    const rest = desired.node.filter((object) => !isLink(object));
-    pass.apply(target, [...removals, ...runNodeStage('node', rest, stage)]);
-    const look = lookAtPeers(peerStage, { mayRemove: synced, confirmed });
-    if (look.failure === undefined) {
-      pass.held += look.held;
-      pass.apply(target, look.stale);
-      await applySlots(peerStage, unseenSlots(peerStage));
-    } else {
-      pass.fail(look.failure);
-      stage.onFailure('look peers' as Key, look.failure);
-    }
-    // The routes have moved to the links that are wanted: the others can go without loss.
-    pass.apply(target, staleLinks);
-    runNodeStage('files', desired.files, stage);
-    for (const [name] of [...this.#nodeRetries.entries()])
-      if (!failing.has(name)) this.#nodeRetries.cleared(name);
-    this.#fullPassDone ||= synced;
-  }
-
-  #wantedSlots(dirt: Dirt, touched: readonly Peer[]): Map<Peer, number> {
-    const wanted = new Map<Peer, number>();
-    for (const peer of touched) wanted.set(peer, ~0);
-    for (const [name, slots] of dirt.slots) {
-      const peer = this.#table.find(name);
-      if (peer === undefined) this.#peerRetries.cleared(name);
-      else wanted.set(peer, (wanted.get(peer) ?? 0) | slots);
-    }
-    return wanted;
   }
 
   #isApplied(peer: Peer): boolean {

@@ -12,6 +12,7 @@ import type { Family } from '../../src/model/ip.ts';
 import type { LinkRecord, Overlay } from './agent-overlay.ts';
 import { sorted } from './agent-overlay.ts';
 import type { Lab, LabNode } from './lab.ts';
+import type { WitnessRecord } from './witness.ts';
 
 /** One family of a lease. */
 export interface LeasePart {
@@ -139,7 +140,7 @@ export function deviceName(family: Family, { vni = 1 }: DeviceOptions = {}): str
 interface Lists {
   readonly links: LinkRecord[];
   readonly addresses: unknown[];
-  readonly routes: unknown[];
+  readonly routes: WitnessRecord[];
   readonly neighbours: unknown[];
   readonly forwarding: unknown[];
 }
@@ -200,7 +201,7 @@ function addTunnel(
   routes.push(routeRecord(family, { dst: subnet, gateway: base, dev: link, flags: ['onlink'] }));
 }
 
-function plainRoute(family: Family, { subnet, publicIp }: LeasePart): unknown {
+function plainRoute(family: Family, { subnet, publicIp }: LeasePart): WitnessRecord {
   return routeRecord(family, { dst: subnet, gateway: publicIp, dev: 'eth0', flags: [] });
 }
 
@@ -212,7 +213,7 @@ interface Hop {
 }
 
 /** The order of members is that of iproute2. */
-function routeRecord(family: Family, { dst, gateway, dev, flags }: Hop): unknown {
+function routeRecord(family: Family, { dst, gateway, dev, flags }: Hop): WitnessRecord {
   const common = { type: 'unicast', dst, gateway, dev, protocol: PROTOCOL, scope: 'global' };
   return family === 4 ? { ...common, flags } : { ...common, metric: 1024, flags, pref: 'medium' };
 }

@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot';
 import type { LabNode } from './lab.ts';
+import type { WitnessRecord } from './witness.ts';
 
 const linkSchema = v.object({
   ifname: v.string(),
@@ -66,7 +67,7 @@ export interface Overlay {
   /** Without link-local ones, which the kernel makes. */
   readonly addresses: readonly unknown[];
   /** All routes of table main but the kernel's own. */
-  readonly routes: readonly unknown[];
+  readonly routes: readonly WitnessRecord[];
   readonly neighbours: readonly unknown[];
   readonly forwarding: readonly unknown[];
 }

@@ -1,0 +1,133 @@
+/**
+ * One pass: what is looked at, in which order what differs is changed. The order is that of the dependencies:
+ * links, what stands on them, peers, and only then what tells others that all of it is there.
+ *
+ * @module
+ */
+import type { Lease, LeaseSet } from '../model/lease.ts';
+import type { KernelObject, Key } from '../model/objects.ts';
+import type { Dirt } from './dirt.ts';
+import { syncLeases } from './lease-sync.ts';
+import { type NodeStage, runNodeStage } from './node-stage.ts';
+import type { Pass } from './pass.ts';
+import { applySlots, lookAtPeers, type PeerStage, unseenSlots } from './peer-stage.ts';
+import type { Peer, PeerTable } from './peer-table.ts';
+import type { Retries } from './retries.ts';
+import type { Change, Claims, Target } from './target.ts';
+
+/** The desired state as the engine takes it: `src/plan` makes it. */
+export interface DesiredState {
+  readonly node: readonly KernelObject[];
+  readonly files: readonly KernelObject[];
+  readonly peer: (lease: Lease) => readonly KernelObject[];
+}
+
+/** What a pass works with: frozen while it runs. */
+export interface PassContext {
+  readonly target: Target;
+  readonly desired: DesiredState;
+  readonly claims: Claims;
+  readonly leases: LeaseSet;
+  readonly table: PeerTable;
+  readonly peerRetries: Retries;
+  readonly nodeRetries: Retries;
+  /** The node's own objects that were right before: to change them is a repair. */
+  readonly applied: Set<Key>;
+  /** Whether a second complete list has agreed with a large removal. */
+  readonly confirmed: boolean;
+  readonly monotonicMs: () => number;
+  readonly yieldNow: () => Promise<void>;
+}
+
+/** Runs a pass over what is dirty, and notes what it did in `pass`. */
+export async function runPass(pass: Pass, dirt: Dirt, context: PassContext): Promise<void> {
+  const { table, desired, leases, confirmed, peerRetries } = context;
+  const names = dirt.names ?? new Set<string>();
+  const sync = syncLeases(table, { leases, names, objectsOf: desired.peer, confirmed });
+  for (const name of sync.departed) peerRetries.cleared(name);
+  pass.held = sync.held;
+  const failing = new Set<string>();
+  const stage = nodeStage(pass, context, failing);
+  if (dirt.full) {
+    await fullPass(context, stage, sync.removals);
+    for (const [name] of [...context.nodeRetries.entries()]) {
+      if (!failing.has(name)) context.nodeRetries.cleared(name);
+    }
+  } else {
+    remove(stage, sync.removals);
+    await applySlots(peerStage(pass, context), wantedSlots(dirt, sync.touched, context));
+  }
+}
+
+async function fullPass(context: PassContext, stage: NodeStage, removals: readonly Change[]): Promise<void> {
+  const { desired, leases, confirmed } = context;
+  const { pass, onFailure } = stage;
+  const peers = peerStage(pass, context);
+  const isLink = (object: KernelObject) => object.kind === 'link';
+  const staleLinks = runNodeStage('links', desired.node.filter(isLink), stage);
+  const rest = desired.node.filter((object) => !isLink(object));
+  remove(stage, [...removals, ...runNodeStage('node', rest, stage)]);
+  const look = lookAtPeers(peers, { mayRemove: leases.synced, confirmed });
+  if (look.failure === undefined) {
+    pass.held += look.held;
+    remove(stage, look.stale);
+    await applySlots(peers, unseenSlots(peers));
+  } else {
+    pass.fail(look.failure);
+    onFailure('look peers' as Key, look.failure);
+  }
+  // The routes have moved to the links that are wanted: the others can go without loss.
+  remove(stage, staleLinks);
+  runNodeStage('files', desired.files, stage);
+}
+
+/** What cannot be removed is found again by the look that its failure brings about. */
+function remove({ target, pass, onFailure }: NodeStage, changes: readonly Change[]): void {
+  pass.apply(target, changes, (change, failure) => {
+    if (failure !== undefined) onFailure(`remove ${change.key}` as Key, failure);
+  });
+}
+
+/** The peers of changed leases whole, of the others what was reported. */
+function wantedSlots(
+  dirt: Dirt,
+  touched: readonly Peer[],
+  { table, peerRetries }: PassContext,
+): Map<Peer, number> {
+  const wanted = new Map<Peer, number>();
+  for (const peer of touched) wanted.set(peer, ~0);
+  for (const [name, slots] of dirt.slots) {
+    const peer = table.find(name);
+    if (peer === undefined) peerRetries.cleared(name);
+    else wanted.set(peer, (wanted.get(peer) ?? 0) | slots);
+  }
+  return wanted;
+}
+
+function nodeStage(pass: Pass, context: PassContext, failing: Set<string>): NodeStage {
+  const { target, claims, applied, nodeRetries, monotonicMs } = context;
+  return {
+    target,
+    claims,
+    pass,
+    applied,
+    onFailure: (key, failure) => {
+      failing.add(key);
+      nodeRetries.failed(key, failure, monotonicMs());
+    },
+  };
+}
+
+function peerStage(pass: Pass, context: PassContext): PeerStage {
+  const { target, claims, table, desired, peerRetries, monotonicMs, yieldNow } = context;
+  return {
+    target,
+    claims,
+    table,
+    pass,
+    retries: peerRetries,
+    objectsOf: desired.peer,
+    monotonicMs,
+    yieldNow,
+  };
+}

@@ -1,0 +1,10 @@
+import { createLab } from './lab.ts';
+await using lab = await createLab({ nodes: 3, backend: { Type: 'vxlan', DirectRouting: true } });
+await lab.startAll({arguments:['-v','1']});
+const n = lab.node(1);
+const mon = n.run;
+n.run('sh','-c','ip -6 route add fd77::3 via fd77::2 dev eth0 proto static; ip -4 route add 192.168.77.3 via 192.168.77.2 dev eth0 proto static');
+await Bun.sleep(1000);
+console.log(n.run('ip', '-6', 'route'), n.run('ip','route'));
+console.log(n.agent.logTail(50).join('\n'));
+console.log((await n.agent.get('/status'))?.text);
