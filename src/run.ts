@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { MemoryTrimmer } from '../arm/memory.ts';
 import { sendDatagram } from '../ffi/notify.ts';
 import { Agent } from './agent/agent.ts';
 import { chooseIdentity, type Identity } from './agent/identity.ts';
@@ -28,6 +29,9 @@ import type { Settings } from './model/settings.ts';
 import { createNotifier, type Notifier } from './sd-notify.ts';
 import { SqliteLeaseSource } from './store/sqlite/source.ts';
 import { type NodeState, StateFile } from './store/state-file.ts';
+
+/** A pass of so many changes leaves some hundred kilobytes of garbage. */
+const CHANGES_WORTH_TRIMMING = 200;
 
 /**
  * Runs the agent.
@@ -93,6 +97,7 @@ async function runAgent({ settings, network, log }: Prepared): Promise<number> {
     renewMarginMinutes: settings.renewMarginMinutes,
     log: (text) => log.info(text),
   });
+  const trimmer = new MemoryTrimmer(systemClock.schedule);
   const stateFile = new StateFile(settings.stateDir);
   const { state, warning } = stateFile.load();
   if (warning !== undefined) log.warn(warning);
@@ -118,7 +123,10 @@ async function runAgent({ settings, network, log }: Prepared): Promise<number> {
       return stateFile.save({ ...identity, links: [...claims.links].sort() });
     },
     otherProblems: () => health.problems(),
-    onAudit: () => void health.ensure(),
+    onWork: (changes) => {
+      if (changes >= CHANGES_WORTH_TRIMMING) trimmer.worked();
+      void health.ensure();
+    },
   });
   const health = new HealthServer({
     sources: { readiness: () => agent.readiness(), status: () => agent.status() },
@@ -136,6 +144,7 @@ async function runAgent({ settings, network, log }: Prepared): Promise<number> {
     onProblem: (trouble) => journal.problem('events', trouble),
   });
   agent.start();
+  trimmer.worked();
   await health.start();
   const signal = await untilSignal();
   return await stop({ signal, agent, kernel, health, notifier, log });

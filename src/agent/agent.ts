@@ -63,8 +63,8 @@ export interface AgentParts {
   readonly onClaims: (claims: Claims) => Problem | undefined;
   /** Problems of parts that the agent does not know. */
   readonly otherProblems: () => readonly Problem[];
-  /** Called after every full look at the kernel. */
-  readonly onAudit: () => void;
+  /** Called after every pass with the number of changes that it made. */
+  readonly onWork: (changes: number) => void;
 }
 
 /** One node's agent. */
@@ -267,11 +267,11 @@ export class Agent {
   }
 
   #passed(pass: Pass, durationMs: number): void {
-    const { clock, journal, onAudit } = this.#parts;
+    const { clock, journal, onWork } = this.#parts;
     this.#lastPass = passStatus(pass, durationMs, clock.nowMs());
     for (const [kind, count] of pass.repairs) this.#repairs.set(kind, (this.#repairs.get(kind) ?? 0) + count);
     journal.pass(pass, durationMs);
-    onAudit();
+    onWork(pass.created + pass.updated + pass.removed);
     if (this.#readyAfterMs !== undefined || !this.readiness().ready) return;
     this.#readyAfterMs = Math.round(clock.nowMs() - this.#parts.processStartMs);
     journal.ready(this.#readyAfterMs, this.#leases?.peers.size ?? 0);

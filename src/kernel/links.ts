@@ -83,25 +83,26 @@ export interface LiveLink {
 
 /**
  * Changes a live device where it differs, and nowhere else: to set the address that it has already would
- * flush its neighbours.
+ * flush its neighbours. The device's own attributes come first and alone: the MTU depends on the underlay, and the
+ * kernel refuses both in one request (`vxlan_nl2conf`: "Cannot change mtu").
  */
 export function changeVxlan(
   link: LinkObject,
   device: VxlanDevice,
   { index, was, parentIndex }: LiveLink,
-): LinkRequest {
+): LinkRequest[] {
   const old = was.device.type === 'vxlan' ? was.device : undefined;
-  const deviceDiffers =
-    old?.local !== device.local || old?.parent !== device.parent || old?.learning !== device.learning;
-  const data = { link: parentIndex, ...localAttribute(device), learning: device.learning };
-  return request(RTM.NEWLINK, 0, {
-    header: ifinfomsg.of({ index }),
-    attrs: {
-      mtu: was.mtuBytes === link.mtuBytes ? undefined : link.mtuBytes,
-      address: was.mac === link.mac ? undefined : link.mac,
-      linkInfo: deviceDiffers ? { kind: 'vxlan', data } : undefined,
-    },
-  });
+  const header = ifinfomsg.of({ index });
+  const requests: LinkRequest[] = [];
+  if (old?.local !== device.local || old?.parent !== device.parent || old?.learning !== device.learning) {
+    const data = { link: parentIndex, ...localAttribute(device), learning: device.learning };
+    requests.push(request(RTM.NEWLINK, 0, { header, attrs: { linkInfo: { kind: 'vxlan', data } } }));
+  }
+  const mtu = was.mtuBytes === link.mtuBytes ? undefined : link.mtuBytes;
+  const address = was.mac === link.mac ? undefined : link.mac;
+  if (mtu !== undefined || address !== undefined)
+    requests.push(request(RTM.NEWLINK, 0, { header, attrs: { mtu, address } }));
+  return requests;
 }
 
 function localAttribute({ local }: VxlanDevice) {

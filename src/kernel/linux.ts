@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { KernelObject, OffloadObject } from '../model/objects.ts';
+import { familyOf } from '../model/ip.ts';
+import type { KernelObject, LinkObject, OffloadObject } from '../model/objects.ts';
 import { ERRNO, type NetlinkError } from '../netlink/error.ts';
 import { ETHTOOL_FAMILY, readFeature, writeFeature } from '../netlink/ethtool.ts';
 import { GenericFamilies } from '../netlink/generic.ts';
@@ -16,8 +17,8 @@ import { readFile, readSysctl, writeFile, writeSysctl } from './files.ts';
 import { LinkTable } from './link-table.ts';
 import { deleteLink, dumpLinks, getLink, type LinkMessage, readLink } from './links.ts';
 import { dumpNeighbours, readNeighbour } from './neighbours.ts';
-import { isRouteNetlink, requestFor } from './requests.ts';
-import { dumpRoutes, readRoute, routeOwner } from './routes.ts';
+import { isOnLink, linkRequests, requestFor } from './requests.ts';
+import { dumpRoutes, readRoute, routeOwner, setRouteByStep } from './routes.ts';
 
 /** What the kernel is reached through. */
 export interface LinuxKernelOptions {
@@ -70,16 +71,18 @@ export class LinuxKernel implements Target {
     const failures = new Map<number, Failure>();
     let queued = false;
     const flush = () => {
-      for (const [i, error] of this.#route.finish()) {
+      for (const [i, first] of this.#route.finish()) {
         const change = changes[i];
-        if (change === undefined || isAlreadyDone(change.verb, change.object, error.errno)) continue;
+        const error = change === undefined ? undefined : this.#tryOtherwise(change, first);
+        if (change === undefined || error === undefined) continue;
+        if (isAlreadyDone(change.verb, change.object, error.errno)) continue;
         failures.set(i, changeFailure(change.verb, change.object, error));
       }
       queued = false;
     };
     changes.forEach((change, i) => {
       const { object } = change;
-      if (isRouteNetlink(object) && object.kind !== 'link') {
+      if (isOnLink(object)) {
         const outcome = requestFor(change, object, this.links);
         if ('failure' in outcome) failures.set(i, outcome.failure);
         else if ('request' in outcome) this.#route.queue(i, outcome.request);
@@ -94,6 +97,17 @@ export class LinuxKernel implements Target {
     return failures;
   }
 
+  /** What is left of a refusal when the change was tried in another way, if there is one. */
+  #tryOtherwise({ verb, object }: Change, error: NetlinkError): NetlinkError | undefined {
+    if (verb === 'remove' || object.kind !== 'route' || error.errno !== ERRNO.EINVAL) return error;
+    const { gateway, onlink } = object;
+    const link = this.links.byName(object.link);
+    if (gateway === undefined || !onlink || familyOf(gateway) === 4 || link === undefined) return error;
+    const steps = setRouteByStep(object, { gateway, index: link.index });
+    const [, outcome] = steps.map((request) => this.#route.execute(request));
+    return outcome;
+  }
+
   /** Changes that are not batched: links, since what follows needs their index, and all that is not NETLINK_ROUTE. */
   #applyAlone(change: Change): Failure | undefined {
     const { verb, object } = change;
@@ -105,25 +119,27 @@ export class LinuxKernel implements Target {
       case 'offload':
         return verb === 'remove' ? undefined : this.#writeOffload(change, object);
       case 'link':
-        return this.#applyLink(change, object.name);
+        return this.#applyLink(change, object);
       default:
         return undefined;
     }
   }
 
-  #applyLink(change: Change, name: string): Failure | undefined {
-    const { verb, object } = change;
-    if (!isRouteNetlink(object)) return undefined;
+  #applyLink(change: Change, link: LinkObject): Failure | undefined {
+    const { verb } = change;
+    const { name } = link;
+    const outcome = linkRequests(change, link, this.links);
+    if ('failure' in outcome) return outcome.failure;
     if (verb === 'recreate') {
       const error = this.#route.execute(deleteLink(name));
-      if (error !== undefined && error.errno !== ERRNO.ENODEV) return changeFailure(verb, object, error);
+      if (error !== undefined && error.errno !== ERRNO.ENODEV) return changeFailure(verb, link, error);
       this.links.delete(name);
     }
-    const outcome = requestFor(change, object, this.links);
-    if ('failure' in outcome) return outcome.failure;
-    const error = 'request' in outcome ? this.#route.execute(outcome.request) : undefined;
-    if (error !== undefined && !isAlreadyDone(verb, object, error.errno))
-      return changeFailure(verb, object, error);
+    for (const request of outcome.requests) {
+      const error = this.#route.execute(request);
+      if (error !== undefined && !isAlreadyDone(verb, link, error.errno))
+        return changeFailure(verb, link, error);
+    }
     this.links.delete(name);
     if (verb !== 'remove') this.#route.ask(getLink(name), linkMessage, (message) => this.#learn(message));
     this.#onLinks();

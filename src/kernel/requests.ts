@@ -9,16 +9,18 @@ import type { Change, Failure } from '../reconcile/target.ts';
 import { addressRequest } from './addresses.ts';
 import { noLink } from './failure.ts';
 import type { LinkTable } from './link-table.ts';
-import { changeVxlan, createVxlan, deleteLink, setLinkUp } from './links.ts';
+import { changeVxlan, createVxlan, deleteLink, type LinkRequest, setLinkUp } from './links.ts';
 import { neighbourRequest } from './neighbours.ts';
 import { deleteRoute, setRoute } from './routes.ts';
 
-/** The kinds of object that a netlink request makes. */
-export type RouteNetlinkObject = Exclude<KernelObject, { kind: 'sysctl' | 'offload' | 'file' }>;
+/** The kinds of object that one NETLINK_ROUTE request makes, on a link that is there. */
+export type OnLinkObject = Exclude<KernelObject, { kind: 'link' | 'sysctl' | 'offload' | 'file' }>;
 
-/** Whether the object is made by a NETLINK_ROUTE request. */
-export function isRouteNetlink(object: KernelObject): object is RouteNetlinkObject {
-  return object.kind !== 'sysctl' && object.kind !== 'offload' && object.kind !== 'file';
+/** Whether the object is made by one NETLINK_ROUTE request. */
+export function isOnLink(object: KernelObject): object is OnLinkObject {
+  return (
+    object.kind !== 'link' && object.kind !== 'sysctl' && object.kind !== 'offload' && object.kind !== 'file'
+  );
 }
 
 /** A request, that there is nothing to do because the link has gone, or why there can be none. */
@@ -28,8 +30,7 @@ export type RequestOutcome =
   | { readonly failure: Failure };
 
 /** The request for a change of `object`, which is that of the change. */
-export function requestFor(change: Change, object: RouteNetlinkObject, links: LinkTable): RequestOutcome {
-  if (object.kind === 'link') return linkRequest(change, object, links);
+export function requestFor(change: Change, object: OnLinkObject, links: LinkTable): RequestOutcome {
   const link = links.byName(object.link);
   if (link === undefined) {
     return change.verb === 'remove' ? { done: true } : { failure: noLink(change.verb, object, object.link) };
@@ -48,8 +49,12 @@ export function requestFor(change: Change, object: RouteNetlinkObject, links: Li
   }
 }
 
-function linkRequest({ verb, was }: Change, link: LinkObject, links: LinkTable): RequestOutcome {
-  if (verb === 'remove') return { request: deleteLink(link.name) };
+/** Requests to be made in order, or why there can be none. */
+export type LinkOutcome = { readonly requests: readonly LinkRequest[] } | { readonly failure: Failure };
+
+/** The requests for a change of a link; `recreate` means that it was removed before. */
+export function linkRequests({ verb, was }: Change, link: LinkObject, links: LinkTable): LinkOutcome {
+  if (verb === 'remove') return { requests: [deleteLink(link.name)] };
   const { device } = link;
   if (device.type !== 'vxlan')
     return { failure: { kind: 'other', message: `Not a device to make: ${link.name}` } };
@@ -58,7 +63,7 @@ function linkRequest({ verb, was }: Change, link: LinkObject, links: LinkTable):
     return { failure: noLink(verb, link, device.parent) };
   const known = links.byName(link.name);
   if (verb === 'replace' && known !== undefined && was?.kind === 'link') {
-    return { request: changeVxlan(link, device, { index: known.index, was, parentIndex: parent?.index }) };
+    return { requests: changeVxlan(link, device, { index: known.index, was, parentIndex: parent?.index }) };
   }
-  return { request: createVxlan(link, device, parent?.index) };
+  return { requests: [createVxlan(link, device, parent?.index)] };
 }

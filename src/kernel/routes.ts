@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Ip, type Prefix, prefixBase, prefixLength } from '../model/ip.ts';
+import { type Ip, type Prefix, prefixBase, prefixLength, prefixOf } from '../model/ip.ts';
 import { ROUTE_PROTOCOL, type RouteObject } from '../model/objects.ts';
 import type { Infer } from '../netlink/codec.ts';
 import {
@@ -52,6 +52,19 @@ export function deleteRoute(route: RouteObject, index: number): Request<RouteMes
     codec: routeMessage,
     value: routeValue(route, { index, protocol: route.protocol, type: 0 }),
   };
+}
+
+/**
+ * Sets an IPv6 route whose onlink gateway the kernel takes for another link's (`ip6_route_check_nh_onlink`):
+ * that is so as long as the route to be replaced, or a wider one, leads elsewhere. A route to just the gateway
+ * settles it for the moment. All three requests in order; the second is the one that counts.
+ */
+export function setRouteByStep(
+  route: RouteObject,
+  { gateway, index }: { gateway: Ip; index: number },
+): Request<RouteMessage>[] {
+  const step = { ...route, dst: prefixOf(gateway, 128), gateway: undefined, onlink: false };
+  return [setRoute(step, index), setRoute(route, index), deleteRoute(step, index)];
 }
 
 function routeValue(

@@ -64,7 +64,7 @@ export interface LeaseSource {
   acquire(request: LeaseRequest): Promise<Result<OwnLease, Problem>>;
   /** Starts to tell `listener` of the other nodes' leases; called once. */
   watch(listener: LeaseListener): void;
-  /** Reads everything again, in case an event was missed. */
+  /** Reads everything again, and tells the listener even if nothing has changed: it asked for a second opinion. */
   refresh(): void;
   status(): LeaseSourceStatus;
   close(): void;

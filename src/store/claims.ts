@@ -4,9 +4,12 @@
  *
  * @module
  */
+
+import { HashIndex, hashText } from '../model/hash-index.ts';
 import { FAMILIES, type Family, type Mac, type Prefix, prefixesOverlap, prefixLength } from '../model/ip.ts';
 import { type Lease, type LeaseFamily, leaseFamily } from '../model/lease.ts';
-import { PrefixLengths } from './prefix-lengths.ts';
+import type { LeaseTable } from '../model/lease-table.ts';
+import { PrefixLengths, type PrefixSet } from './prefix-lengths.ts';
 import { quoted } from './printable.ts';
 
 /** Who claims something, and when that lease was made among all others. */
@@ -23,16 +26,37 @@ export interface Clash {
   readonly fault: string;
 }
 
-/** The subnets and MACs in use, and who holds them. */
-export class Claims {
+/**
+ * The subnets and MACs in use, and who holds them. Nothing is kept but a hash and the holder's row: the rest
+ * stands in the leases.
+ */
+export class Claims implements PrefixSet {
   readonly #own: Lease | undefined;
-  /** One map for all: at some thousands of leases every map costs half a megabyte. */
-  readonly #holders = new Map<Prefix | Mac, Claimant>();
-  readonly #lengths = new PrefixLengths(this.#holders);
+  readonly #leases: LeaseTable;
+  readonly #holders = new HashIndex();
+  /** By the rows of the leases. */
+  #orders = new Float64Array(16);
+  readonly #lengths = new PrefixLengths(this);
 
-  /** @param own this node's lease, whose claims come before all others */
-  constructor(own: Lease | undefined) {
+  /**
+   * @param own this node's lease, whose claims come before all others
+   * @param leases where the leases stand whose claims are added
+   */
+  constructor(own: Lease | undefined, leases: LeaseTable) {
     this.#own = own;
+    this.#leases = leases;
+  }
+
+  has(prefix: Prefix): boolean {
+    return this.#holderOf(prefix) >= 0;
+  }
+
+  *prefixes(): Generator<Prefix> {
+    for (const row of this.#leases.ordinals()) {
+      const lease = this.#leases.at(row);
+      if (lease?.ipv4 !== undefined) yield lease.ipv4.subnet;
+      if (lease?.ipv6 !== undefined) yield lease.ipv6.subnet;
+    }
   }
 
   /** What a family of a lease wants that is not to be had, if anything. */
@@ -42,43 +66,52 @@ export class Claims {
     const fault = this.#clashWithOwn(half, family);
     if (fault !== undefined) return { holder: undefined, fault: `IPv${family}: ${fault}` };
     const subnet = this.#lengths.overlapping(half.subnet);
-    const neighbour = subnet === undefined ? undefined : this.#holders.get(subnet);
+    const neighbour = subnet === undefined ? undefined : this.#claimant(subnet);
     if (neighbour !== undefined) {
       const text = `IPv${family}: subnet '${half.subnet}' overlaps that of ${quoted(neighbour.node)}`;
       return { holder: neighbour, fault: text };
     }
-    const twin = half.vtep === undefined ? undefined : this.#holders.get(half.vtep.mac);
+    const twin = half.vtep === undefined ? undefined : this.#claimant(half.vtep.mac);
     if (twin === undefined) return undefined;
     return { holder: twin, fault: `IPv${family}: MAC '${half.vtep?.mac}' is that of ${quoted(twin.node)}` };
   }
 
-  /** Enters the claims of a lease that clashes with nothing. */
+  /** Enters the claims of a lease that stands in the table and clashes with nothing. */
   add(lease: Lease, order: number): void {
-    const claimant: Claimant = { node: lease.node, order };
-    for (const family of FAMILIES) {
-      const half = leaseFamily(lease, family);
-      if (half === undefined) continue;
-      this.#holders.set(half.subnet, claimant);
-      this.#lengths.add(half.subnet);
-      if (half.vtep !== undefined) this.#holders.set(half.vtep.mac, claimant);
+    const row = this.#leases.ordinalOf(lease.node);
+    if (row >= this.#orders.length) {
+      const larger = new Float64Array(Math.max(row + 1, this.#orders.length * 2));
+      larger.set(this.#orders);
+      this.#orders = larger;
     }
+    this.#orders[row] = order;
+    for (const claim of claimsOf(lease)) this.#holders.insert(hashText(claim), row);
+    for (const { subnet } of halves(lease)) this.#lengths.add(subnet);
   }
 
-  /** Gives up the claims of a lease that was added. */
+  /** Gives up the claims of a lease that was added and still stands in the table. */
   delete(lease: Lease): void {
-    for (const family of FAMILIES) {
-      const half = leaseFamily(lease, family);
-      if (half === undefined) continue;
-      this.#holders.delete(half.subnet);
-      this.#lengths.delete(half.subnet);
-      if (half.vtep !== undefined) this.#holders.delete(half.vtep.mac);
-    }
+    const row = this.#leases.ordinalOf(lease.node);
+    for (const claim of claimsOf(lease)) this.#holders.remove(hashText(claim), row);
+    for (const { subnet } of halves(lease)) this.#lengths.delete(subnet);
   }
 
   /** The order that a lease was added with. */
   orderOf(lease: Lease): number {
-    const half = lease.ipv4 ?? lease.ipv6;
-    return (half === undefined ? undefined : this.#holders.get(half.subnet)?.order) ?? 0;
+    return this.#orders[this.#leases.ordinalOf(lease.node)] ?? 0;
+  }
+
+  #claimant(claim: Prefix | Mac): Claimant | undefined {
+    const row = this.#holderOf(claim);
+    const node = this.#leases.at(row)?.node;
+    return node === undefined ? undefined : { node, order: this.#orders[row] ?? 0 };
+  }
+
+  #holderOf(claim: Prefix | Mac): number {
+    return this.#holders.find(hashText(claim), (row) => {
+      const lease = this.#leases.at(row);
+      return lease !== undefined && claimsOf(lease).includes(claim);
+    });
   }
 
   #clashWithOwn(peer: LeaseFamily, family: Family): string | undefined {
@@ -92,6 +125,14 @@ export class Claims {
       mac !== undefined && (mac === this.#own?.ipv4?.vtep?.mac || mac === this.#own?.ipv6?.vtep?.mac);
     return isOurs ? `MAC '${mac}' is our own` : undefined;
   }
+}
+
+function halves({ ipv4, ipv6 }: Lease): LeaseFamily[] {
+  return [ipv4, ipv6].filter((half) => half !== undefined);
+}
+
+function claimsOf(lease: Lease): (Prefix | Mac)[] {
+  return halves(lease).flatMap(({ subnet, vtep }) => (vtep === undefined ? [subnet] : [subnet, vtep.mac]));
 }
 
 /** Whether two leases want the same thing. */

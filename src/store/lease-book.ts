@@ -12,6 +12,7 @@
 import { FAMILIES, type Family } from '../model/ip.ts';
 import { type Lease, type RefusedLease, sameLease } from '../model/lease.ts';
 import type { LeaseChange } from '../model/lease-source.ts';
+import { LeaseTable } from '../model/lease-table.ts';
 import type { NetworkConfig } from '../model/network.ts';
 import { joinFaults, judgeLease, type RawLease } from './accept.ts';
 import { Claims, claimsMeet } from './claims.ts';
@@ -45,15 +46,11 @@ export class LeaseBook {
   readonly #node: string;
   readonly #network: NetworkConfig;
   #own: Lease | undefined;
-  #claims = new Claims(undefined);
-  /** What may be used, in the order in which it was made. */
-  #peers = new Map<string, Lease>();
-  /** Whether the map was given out: then it is never changed again. */
-  #isGiven = false;
+  /** What may be used. */
+  #peers = new LeaseTable();
+  #claims = new Claims(undefined, this.#peers);
   /** The entries that are refused, wholly or in part. */
   readonly #odd = new Map<string, Placed>();
-  /** The highest order of a peer: what is above it belongs at the end. */
-  #lastOrder = Number.NEGATIVE_INFINITY;
   /** All entries while they wait to be settled anew; nothing else is kept up to date meanwhile. */
   #pending: Map<string, Entry> | undefined;
   #refused: readonly RefusedLease[] = [];
@@ -109,8 +106,8 @@ export class LeaseBook {
   }
 
   /**
-   * What has changed since the last call, with the peers as they are now, in the order in which their leases
-   * were made; `undefined` if nothing has. The first call always tells. What it gives out never changes.
+   * What has changed since the last call, with the peers as they are now; `undefined` if nothing has. The first
+   * call always tells. The peers that it gives out are the book's own: they change with it.
    */
   take(): LeaseChange | undefined {
     if (this.#pending !== undefined) this.#settle(this.#pending);
@@ -121,9 +118,14 @@ export class LeaseBook {
     if (!isRefusedSame) this.#refused = refused;
     const changed = this.#isTold ? this.#changed : 'all';
     this.#isTold = true;
-    this.#isGiven = true;
     this.#changed = new Set();
     return { set: { peers: this.#peers, refused: this.#refused, synced: true }, changed };
+  }
+
+  /** Makes the next {@link take} tell everything, as the first one does. */
+  retell(): void {
+    this.#isTold = false;
+    this.#changed.clear();
   }
 
   #find(node: string): Entry | undefined {
@@ -138,18 +140,15 @@ export class LeaseBook {
   }
 
   #replace(old: Entry | undefined, entry: Entry): void {
-    // A place in the middle of the list is rare (a lease that was refused until now): sorting finds it.
-    const isAppended = !this.#peers.has(entry.node) && entry.judged !== undefined;
-    const isOrdered =
-      (old === undefined || old.order === entry.order) && !(isAppended && entry.order <= this.#lastOrder);
-    if (this.#pending !== undefined || !isOrdered || (old !== undefined && !this.#withdraw(old))) {
+    const isSettled = this.#pending === undefined && (old === undefined || old.order === entry.order);
+    if (!isSettled || (old !== undefined && !this.#withdraw(old))) {
       this.#unsettle().set(entry.node, entry);
       return;
     }
     const { placed, isBeaten } = place(entry, this.#claims);
     this.#setPeer(entry.node, placed.lease);
+    if (placed.lease !== undefined) this.#claims.add(placed.lease, entry.order);
     this.#setOdd(entry.node, isOdd(placed) ? placed : undefined);
-    if (placed.lease !== undefined) this.#lastOrder = Math.max(this.#lastOrder, entry.order);
     // Someone who came later holds what this lease wants.
     if (isBeaten) this.#unsettle();
   }
@@ -173,11 +172,9 @@ export class LeaseBook {
 
   #setPeer(node: string, lease: Lease | undefined): void {
     if (isSame(this.#peers.get(node), lease)) return;
-    if (this.#isGiven) this.#peers = new Map(this.#peers);
-    this.#isGiven = false;
     if (this.#isTold) this.#changed.add(node);
     if (lease === undefined) this.#peers.delete(node);
-    else this.#peers.set(node, lease);
+    else this.#peers.set(lease);
   }
 
   #setOdd(node: string, placed: Placed | undefined): void {
@@ -202,19 +199,17 @@ export class LeaseBook {
   #settle(pending: ReadonlyMap<string, Entry>): void {
     const before = this.#peers;
     this.#pending = undefined;
-    this.#claims = new Claims(this.#own);
-    this.#peers = new Map();
-    this.#isGiven = false;
+    this.#peers = new LeaseTable();
+    this.#claims = new Claims(this.#own, this.#peers);
     this.#odd.clear();
     this.#isOddChanged = true;
-    this.#lastOrder = Number.NEGATIVE_INFINITY;
     for (const entry of [...pending.values()].sort(byOrder)) {
       const { placed } = place(entry, this.#claims);
       if (isOdd(placed)) this.#odd.set(entry.node, placed);
       if (!isSame(before.get(entry.node), placed.lease)) this.#changed.add(entry.node);
       if (placed.lease === undefined) continue;
-      this.#peers.set(entry.node, placed.lease);
-      this.#lastOrder = entry.order;
+      this.#peers.set(placed.lease);
+      this.#claims.add(placed.lease, entry.order);
     }
     for (const node of before.keys()) if (!pending.has(node)) this.#changed.add(node);
   }
@@ -227,7 +222,7 @@ export class LeaseBook {
 }
 
 /**
- * Enters an entry's claims, but for the families whose claims are held already.
+ * What of an entry may be used: the families whose claims nobody holds.
  *
  * @returns whether one of those holders came later than the entry, too
  */
@@ -245,7 +240,6 @@ function place(entry: Entry, claims: Claims): { readonly placed: Placed; readonl
       lease = lease === undefined ? undefined : withoutFamily(lease, family);
     }
   }
-  if (lease !== undefined) claims.add(lease, order);
   return { placed: { node, order, judged, fault, lease, clash: text }, isBeaten };
 }
 

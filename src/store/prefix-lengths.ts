@@ -6,15 +6,7 @@
  *
  * @module
  */
-import {
-  type Family,
-  familyOf,
-  type Mac,
-  type Prefix,
-  prefixBase,
-  prefixLength,
-  prefixOf,
-} from '../model/ip.ts';
+import { type Family, familyOf, type Prefix, prefixBase, prefixLength, prefixOf } from '../model/ip.ts';
 
 /** The prefixes of one family and one length. */
 interface Group {
@@ -27,13 +19,19 @@ interface Group {
   readonly within: Map<number, Map<Prefix, Set<Prefix>>>;
 }
 
+/** The set, wherever it is kept. */
+export interface PrefixSet {
+  has(prefix: Prefix): boolean;
+  prefixes(): Iterable<Prefix>;
+}
+
 /** The lengths of a set of prefixes that is kept elsewhere. */
 export class PrefixLengths {
-  readonly #prefixes: ReadonlyMap<Prefix | Mac, unknown>;
+  readonly #prefixes: PrefixSet;
   readonly #groups: Group[] = [];
 
-  /** @param prefixes the set: those of the keys that are prefixes */
-  constructor(prefixes: ReadonlyMap<Prefix | Mac, unknown>) {
+  /** @param prefixes the set */
+  constructor(prefixes: PrefixSet) {
     this.#prefixes = prefixes;
   }
 
@@ -89,19 +87,14 @@ export class PrefixLengths {
     let inner = group.within.get(length);
     if (inner === undefined) {
       inner = new Map();
-      for (const key of this.#prefixes.keys()) {
-        if (!isPrefix(key) || familyOf(key) !== group.family) continue;
-        if (prefixLength(key) === group.length) join(inner, length, key);
+      for (const prefix of this.#prefixes.prefixes()) {
+        if (familyOf(prefix) !== group.family) continue;
+        if (prefixLength(prefix) === group.length) join(inner, length, prefix);
       }
       group.within.set(length, inner);
     }
     return inner.get(outer)?.values().next().value;
   }
-}
-
-/** Of the two, only a prefix has a slash. */
-function isPrefix(key: Prefix | Mac): key is Prefix {
-  return key.includes('/');
 }
 
 function join(groups: Map<Prefix, Set<Prefix>>, outer: number, prefix: Prefix): void {

@@ -32,7 +32,10 @@ const stateSchema = v.object({
   version: v.literal(1),
   vtepMac: macSchema,
   vtepMacV6: macSchema,
-  links: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(15), v.regex(/^flannel(-v6)?\.\d+$/))), v.maxLength(16)), []),
+  links: v.optional(
+    v.pipe(v.array(v.pipe(v.string(), v.maxLength(15), v.regex(/^flannel(-v6)?\.\d+$/))), v.maxLength(16)),
+    [],
+  ),
 });
 
 /** The file `node.json` of a state directory. */

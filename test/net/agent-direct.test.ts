@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { FAMILIES } from '../../src/model/ip.ts';
 import { vxlanOverlay } from './agent-expected.ts';
-import { readOverlay } from './agent-overlay.ts';
+import { type Overlay, readOverlay } from './agent-overlay.ts';
 import { eventually, expectPodsTalk, TIMEOUT_MS } from './agent-support.ts';
 import { createLab, type Lab } from './lab.ts';
 
@@ -10,9 +10,9 @@ const NAMES = ['node-1', 'node-2', 'node-3'];
 /** What the first node has to show besides the routes that the test has made. */
 async function expectDirect(lab: Lab, direct: readonly string[]): Promise<void> {
   await eventually(() => {
-    const { routes, ...rest } = readOverlay(lab.node(1));
-    const ours = routes.filter(({ protocol }) => protocol !== 'static');
-    expect({ ...rest, routes: ours }).toEqual(vxlanOverlay(lab, lab.node(1), { direct }));
+    const overlay = readOverlay(lab.node(1));
+    const routes = overlay.routes.filter(({ protocol }) => protocol !== 'static');
+    expect<Overlay>({ ...overlay, routes }).toEqual(vxlanOverlay(lab, lab.node(1), { direct }));
   });
 }
 
@@ -23,7 +23,11 @@ test.each([
 ])(
   'DirectRouting with $what gives on-link peers plain routes, and the tunnel to those behind a gateway',
   async ({ families }) => {
-    await using lab = await createLab({ nodes: 3, families, backend: { Type: 'vxlan', DirectRouting: true } });
+    await using lab = await createLab({
+      nodes: 3,
+      families,
+      backend: { Type: 'vxlan', DirectRouting: true },
+    });
     await lab.startAll();
     const pods = await lab.addPods();
     for (const node of lab.nodes) {

@@ -73,7 +73,8 @@ export function readLeases(lab: Lab): LeaseRecord[] {
     const said = v.parse(attributesSchema, JSON.parse(attributes));
     const parts = new Map<Family, LeasePart>();
     if (subnet !== null) parts.set(4, leasePart(subnet, said.PublicIP, said.BackendData?.VtepMAC));
-    if (subnet6 !== null) parts.set(6, leasePart(subnet6, said.PublicIPv6 ?? '', said.BackendV6Data?.VtepMAC));
+    if (subnet6 !== null)
+      parts.set(6, leasePart(subnet6, said.PublicIPv6 ?? '', said.BackendV6Data?.VtepMAC));
     return { node, attributes, parts };
   });
 }
@@ -96,7 +97,10 @@ export function partOf(lease: LeaseRecord, family: Family): LeasePart {
 export function vxlanOverlay(lab: Lab, node: LabNode, options: DeviceOptions = {}): Overlay {
   const own = leaseOf(lab, node);
   const peers = readLeases(lab).filter((lease) => lease.node !== node.name);
-  const overlay = { ...empty(), links: [...own.parts].map(([family, part]) => device(family, part, options)) };
+  const overlay = {
+    ...empty(),
+    links: [...own.parts].map(([family, part]) => device(family, part, options)),
+  };
   for (const [family, { base }] of own.parts) {
     const link = deviceName(family, options);
     const label = family === 4 ? link : undefined;

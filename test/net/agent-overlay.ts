@@ -76,7 +76,11 @@ export interface Overlay {
 export function readOverlay(node: LabNode): Overlay {
   const isOurs = (name: unknown) => typeof name === 'string' && name.startsWith('flannel');
   return {
-    links: sorted(readLinks(node).filter(({ ifname }) => isOurs(ifname)).map((link) => linkRecord(node, link))),
+    links: sorted(
+      readLinks(node)
+        .filter(({ ifname }) => isOurs(ifname))
+        .map((link) => linkRecord(node, link)),
+    ),
     addresses: sorted(readAddresses(node).filter(({ link }) => isOurs(link))),
     routes: sorted(
       [...node.ip('-4', 'route'), ...node.ip('-6', 'route')].filter(({ protocol }) => protocol !== 'kernel'),
@@ -109,11 +113,13 @@ function readLinks(node: LabNode): Link[] {
 }
 
 function readAddresses(node: LabNode) {
-  return v.parse(v.array(addressSchema), node.ip('address')).flatMap(({ ifname, addr_info }) =>
-    addr_info
-      .filter(({ scope }) => scope !== 'link')
-      .map(({ local, prefixlen, scope, label }) => ({ link: ifname, local, prefixlen, scope, label })),
-  );
+  return v
+    .parse(v.array(addressSchema), node.ip('address'))
+    .flatMap(({ ifname, addr_info }) =>
+      addr_info
+        .filter(({ scope }) => scope !== 'link')
+        .map(({ local, prefixlen, scope, label }) => ({ link: ifname, local, prefixlen, scope, label })),
+    );
 }
 
 function linkRecord(node: LabNode, { ifname, mtu, address, flags, txqlen, linkinfo }: Link): LinkRecord {

@@ -89,7 +89,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   'flannelette demo leaves nothing when %s ends it half-way',
   async (signal) => {
     for (const delayMs of [30, 100, 300]) {
-      const demo = startDemo('--nodes', '8');
+      const demo = startDemo('--nodes', '20');
       await Bun.sleep(delayMs);
       demo.kill(signal);
       expect(await demo.exited).toBeGreaterThan(128);

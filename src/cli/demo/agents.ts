@@ -18,6 +18,7 @@ const READY_TIMEOUT_MS = 20_000;
 const ANSWER_TIMEOUT_MS = 2_000;
 /** How much of a failed agent's log is shown. */
 const LOG_LINES_SHOWN = 12;
+const LOG_LINE_LENGTH_SHOWN = 240;
 
 /** What all agents of one network have in common. */
 export interface Site {
@@ -95,7 +96,8 @@ export class Agent {
 
   /** Waits until it says so itself. Gives back how long that took from its start, in milliseconds. */
   async ready(timeoutMs: number = READY_TIMEOUT_MS): Promise<number> {
-    const isReady = async () => (await this.get('/readyz'))?.status === 200;
+    // It cannot be ready before it has written the file, and being asked all the time would cost it memory.
+    const isReady = async () => existsSync(this.#subnetFile) && (await this.get('/readyz'))?.status === 200;
     await this.#until(isReady, { what: 'ready', timeoutMs });
     return performance.now() - this.#startedMs;
   }
@@ -130,8 +132,9 @@ export class Agent {
 
   /** What it wrote to subnet.env, once it has. */
   subnets(): NodeSubnets | undefined {
-    const file = join(this.directory, 'subnet.env');
-    return existsSync(file) ? parseNodeSubnets(readFileSync(file, 'utf8')) : undefined;
+    return existsSync(this.#subnetFile)
+      ? parseNodeSubnets(readFileSync(this.#subnetFile, 'utf8'))
+      : undefined;
   }
 
   memory(): Memory {
@@ -147,15 +150,20 @@ export class Agent {
     return this.#process.signalCode ?? this.#process.exitCode ?? 0;
   }
 
+  /** The last lines of its log, long ones cut. */
   logTail(lines: number = LOG_LINES_SHOWN): string[] {
-    return readFileSync(this.logFile, 'utf8').trimEnd().split('\n').slice(-lines);
+    const all = readFileSync(this.logFile, 'utf8').trimEnd().split('\n');
+    return all.slice(-lines).map((line) => line.slice(0, LOG_LINE_LENGTH_SHOWN));
+  }
+
+  get #subnetFile(): string {
+    return join(this.directory, 'subnet.env');
   }
 
   #arguments(): string[] {
-    const at = (name: string) => join(this.directory, name);
     return [
-      ...['--subnet-file', at('subnet.env')],
-      ...['--state-dir', at('state')],
+      ...['--subnet-file', this.#subnetFile],
+      ...['--state-dir', join(this.directory, 'state')],
       ...['--socket', this.socketPath],
       ...['--iface', UNDERLAY_LINK],
     ];

@@ -13,6 +13,9 @@ import { allWell, type Findings, failureJson, findingsJson, nodesTable, repairsT
 import { type ShownNetwork, showNetwork } from './run.ts';
 import { makeSite, ownCommand } from './site.ts';
 
+/** What a shell calls the end by SIGPIPE: 128 and the signal's number. */
+const UNREAD_STATUS = 141;
+
 /**
  * Runs `flannelette demo` with what follows the command's name.
  *
@@ -29,7 +32,15 @@ export async function demoCommand(args: readonly string[]): Promise<number> {
     process.stdout.write(DEMO_USAGE);
     return 0;
   }
-  return inside === undefined ? runIsolated(args) : runInside(inside, options.value);
+  if (inside === undefined) return runIsolated(args);
+  return Promise.race([runInside(inside, options.value), untilUnread()]);
+}
+
+/** Gives back a status once nobody reads what is written any more (`flannelette demo | head`). */
+function untilUnread(): Promise<number> {
+  return new Promise((resolve) => {
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => resolve(UNREAD_STATUS));
+  });
 }
 
 async function runInside(inside: Inside, options: DemoOptions): Promise<number> {

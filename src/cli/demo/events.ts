@@ -5,6 +5,7 @@
  */
 import { inNetns, type Netns } from '../../../ffi/netns.ts';
 import { openNetlink } from '../../../ffi/socket.ts';
+import { watchNetlink } from '../../../ffi/watch.ts';
 import { errnoName } from '../../netlink/error.ts';
 import { NETLINK_ROUTE, RTMGRP } from '../../netlink/route.ts';
 import { DemoFailure } from './failure.ts';
@@ -22,7 +23,7 @@ export function listen(netns: Netns): Announcements {
   const socket = inNetns(netns, () => openNetlink({ protocol: NETLINK_ROUTE, groups: GROUPS }));
   if (typeof socket === 'number') throw new DemoFailure(`Cannot listen to the kernel: ${errnoName(-socket)}`);
   let wake = () => {};
-  const connection = Bun.connect({ fd: socket.fd, socket: { data: () => wake(), close: () => wake() } });
+  const watch = watchNetlink(socket, { onDatagram: () => wake(), onLost: () => wake() });
   return {
     next: (timeoutMs) =>
       new Promise((resolve) => {
@@ -32,6 +33,6 @@ export function listen(netns: Netns): Announcements {
           resolve();
         };
       }),
-    [Symbol.dispose]: () => void connection.then((open) => open.terminate()),
+    [Symbol.dispose]: () => watch.close(),
   };
 }

@@ -78,9 +78,11 @@ export async function runIsolated(args: readonly string[]): Promise<number> {
   }
   // Before there is anything to clear away. Handlers run no earlier than at the `await` below.
   let stoppedBy: (typeof SIGNALS)[number] | undefined;
+  let insidePid: number | undefined;
   for (const signal of SIGNALS) {
     process.on(signal, () => {
-      if (stoppedBy === undefined) endInside(directory, child);
+      insidePid ??= findInside(directory, child);
+      if (stoppedBy === undefined) endInside(insidePid, child);
       stoppedBy ??= signal;
     });
   }
@@ -93,9 +95,9 @@ export async function runIsolated(args: readonly string[]): Promise<number> {
   const child = Bun.spawn(command, { stdio: ['ignore', 'inherit', 'inherit', proc] });
   closeSync(proc);
   await child.exited;
-  await untilInsideEnded(directory);
+  await untilEnded(insidePid);
   const status = stoppedBy === undefined ? (child.exitCode ?? 1) : stoppedStatus(directory, stoppedBy);
-  cleanUp(directory, stoppedBy === undefined && status !== 0);
+  cleanUp(directory, stoppedBy === undefined && status === 1);
   return status;
 }
 
@@ -125,8 +127,7 @@ const FORBIDDING_SETTINGS = [
 
 function remedy(): string {
   const forbidding = FORBIDDING_SETTINGS.filter(({ name, forbids }) => {
-    const path = `/proc/sys/${name.replaceAll('.', '/')}`;
-    return existsSync(path) && readFileSync(path, 'utf8').trim() === forbids;
+    return readOr(`/proc/sys/${name.replaceAll('.', '/')}`, '').trim() === forbids;
   });
   const allow = forbidding.map(({ name, allows }) => `${name}=${allows}`).join(' ');
   if (allow !== '') return `run it as root, or allow it with 'sysctl -w ${allow}'`;
@@ -138,9 +139,18 @@ function makeDirectory(): string {
   return mkdtempSync(join(parent, 'flannelette-demo-'));
 }
 
+/**
+ * The first process inside, as it is called here: it says so as soon as it runs; before that `unshare` has it as
+ * its only child, if it has one yet.
+ */
+function findInside(directory: string, child: Bun.Subprocess): number | undefined {
+  const told = readOr(pidFile(directory), '');
+  const text = told === '' ? readOr(`/proc/${child.pid}/task/${child.pid}/children`, '') : told;
+  return text === '' ? undefined : Number.parseInt(text, 10);
+}
+
 /** Kills the first process inside, with which the kernel kills all others before `unshare` sees its end. */
-function endInside(directory: string, child: Bun.Subprocess): void {
-  const pid = insidePid(directory);
+function endInside(pid: number | undefined, child: Bun.Subprocess): void {
   try {
     if (pid === undefined) child.kill('SIGKILL');
     else process.kill(pid, 'SIGKILL');
@@ -150,31 +160,30 @@ function endInside(directory: string, child: Bun.Subprocess): void {
 }
 
 /**
- * Waits for the last process inside. Usually it is gone when `unshare` has ended, but a terminal that hangs up
- * kills `unshare` first. The kernel lets the first process become a zombie only after all others have ended.
+ * Waits for the end of the first process inside. Usually it is gone when `unshare` has ended, but a terminal
+ * that hangs up kills `unshare` first. It becomes a zombie only after all others inside have ended.
  */
-async function untilInsideEnded(directory: string): Promise<void> {
-  const pid = insidePid(directory);
+async function untilEnded(pid: number | undefined): Promise<void> {
   const deadlineMs = performance.now() + END_TIMEOUT_MS;
   while (pid !== undefined && isRunning(pid) && performance.now() < deadlineMs) await Bun.sleep(1);
 }
 
 function isRunning(pid: number): boolean {
+  const status = readOr(`/proc/${pid}/status`, '');
+  return status !== '' && !/^State:\s+[ZX]/m.test(status);
+}
+
+function readOr(file: string, otherwise: string): string {
   try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return readFileSync(file, 'utf8');
   } catch {
-    return false;
+    return otherwise;
   }
 }
 
-function insidePid(directory: string): number | undefined {
-  const file = pidFile(directory);
-  return existsSync(file) ? Number(readFileSync(file, 'utf8')) : undefined;
-}
-
 function stoppedStatus(directory: string, signal: (typeof SIGNALS)[number]): number {
-  const file = keptFile(directory);
-  return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 128 + osConstants.signals[signal];
+  const kept = readOr(keptFile(directory), '');
+  return kept === '' ? 128 + osConstants.signals[signal] : Number(kept);
 }
 
 /** Removes the directory, but leaves the agents' logs to whoever wants to know why it failed. */

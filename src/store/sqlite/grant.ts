@@ -123,7 +123,7 @@ function write(database: LeaseDatabase, { options, attributes, revision }: Write
     attributes,
     expiresMs: nowMs + LIFETIME_MS,
     revision,
-    created: held?.created ?? revision,
+    created: held?.created ?? database.nextCreated(),
     isRemoved: false,
     pid,
     bootId,

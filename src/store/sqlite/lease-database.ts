@@ -131,6 +131,11 @@ export class LeaseDatabase {
     }));
   }
 
+  /** The place of the next lease in the order in which leases are made. */
+  nextCreated(): number {
+    return Number(this.#values('SELECT coalesce(max(created), 0) + 1 FROM lease')[0]?.[0]);
+  }
+
   /** Writes a node's row whole: from now on it is a lease. */
   write(row: LeaseRow): void {
     this.#run(

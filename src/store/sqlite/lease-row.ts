@@ -19,7 +19,7 @@ export interface LeaseRow {
   readonly expiresMs: number;
   /** The transaction that last changed the row. */
   readonly revision: number;
-  /** The transaction that made the lease. */
+  /** The place of the lease in the order in which leases were made. */
   readonly created: number;
   /** Whether this only says that the node's lease was removed. */
   readonly isRemoved: boolean;

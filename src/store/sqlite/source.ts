@@ -142,6 +142,7 @@ export class SqliteLeaseSource implements LeaseSource {
   refresh(): void {
     if (this.#isClosed || this.#listener === undefined) return;
     this.#watch.check();
+    this.#book.retell();
     this.#look(true);
   }
 

@@ -1,0 +1,42 @@
+/**
+ * Gives memory back once the work is done: on a node of 512 MB what start-up has used is missed elsewhere.
+ *
+ * @module
+ */
+
+/** Work is over when nothing was reported for this long. */
+const QUIET_MS = 1_500;
+/** What a first collection has freed, a second gives back: the allocator returns whole pages only. */
+const SECOND_MS = 500;
+
+/** Runs a function later, once; the last call counts. */
+export type Later = (delayMs: number, fn: () => void) => { cancel(): void };
+
+/** Collects after work that leaves garbage behind, and only then: no timer runs while nothing happens. */
+export class MemoryTrimmer {
+  readonly #later: Later;
+  #due: { cancel(): void } | undefined;
+
+  constructor(later: Later) {
+    this.#later = later;
+  }
+
+  /** Something was done that has made much garbage. */
+  worked(): void {
+    this.#due?.cancel();
+    this.#due = this.#later(QUIET_MS, () => {
+      trim();
+      this.#due = this.#later(SECOND_MS, trim);
+    });
+  }
+
+  stop(): void {
+    this.#due?.cancel();
+  }
+}
+
+/** A full collection, then `Bun.shrink`, which drops compiled code and free pages: code that is used comes back. */
+function trim(): void {
+  Bun.gc(true);
+  Bun.shrink();
+}

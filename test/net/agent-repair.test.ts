@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import type { Pod } from '../../src/cli/demo/pods.ts';
+import type { Family } from '../../src/model/ip.ts';
+import { DAMAGES, expectRepair, sceneOf } from './agent-damage.ts';
+import { leaseOf, partOf } from './agent-expected.ts';
+import { readOverlay } from './agent-overlay.ts';
+import { JSON_LOG, TIMEOUT_MS } from './agent-support.ts';
+import { createLab, type Lab } from './lab.ts';
+
+let lab: Lab;
+let pods: readonly Pod[];
+const times: string[] = [];
+
+beforeAll(async () => {
+  lab = await createLab({ nodes: 3 });
+  await lab.startAll(JSON_LOG);
+  pods = await lab.addPods();
+});
+
+afterAll(async () => {
+  await lab[Symbol.asyncDispose]();
+  console.log(`Repair times, from before the command was started:\n${times.join('\n')}`);
+});
+
+function sceneIn(family: Family) {
+  const [own, peer] = [leaseOf(lab, lab.node(1)), leaseOf(lab, lab.node(2))];
+  return sceneOf(family, partOf(own, family), partOf(peer, family));
+}
+
+test.each(
+  DAMAGES.flatMap((damage) => [
+    { family: 4 as Family, ...damage },
+    { family: 6 as Family, ...damage },
+  ]),
+)(
+  'IPv$family is repaired after: $what',
+  async ({ family, what, repaired, commands }) => {
+    const ms = await expectRepair(lab.node(1), { repaired, commands: commands(sceneIn(family)) }, pods);
+    times.push(`  IPv${family} ${what}: ${ms} ms`);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a foreign IPv4 address outside the pod network stays on the device',
+  async () => {
+    const node = lab.node(1);
+    node.run('ip', 'address', 'add', '172.31.5.5/32', 'dev', 'flannel.1');
+    const { peer, device, family } = sceneIn(4);
+    const damage = { repaired: /^route /, commands: `ip -${family} route flush dev ${device} proto 102` };
+    await expectRepair(node, damage, pods);
+    node.run('ip', 'link', 'set', device, 'mtu', '1299');
+    await Bun.sleep(100);
+    expect(readOverlay(node).addresses).toContainEqual({
+      link: 'flannel.1',
+      local: '172.31.5.5',
+      prefixlen: 32,
+      scope: 'global',
+      label: 'flannel.1',
+    });
+    node.run('ip', 'address', 'delete', '172.31.5.5/32', 'dev', 'flannel.1');
+    expect(peer.base).not.toBe('');
+  },
+  TIMEOUT_MS,
+);
