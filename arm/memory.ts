@@ -5,9 +5,9 @@
  */
 
 /** Work is over when nothing was reported for this long. */
-const QUIET_MS = 1_500;
+const QUIET_MS = 700;
 /** What a first collection has freed, a second gives back: the allocator returns whole pages only. */
-const SECOND_MS = 500;
+const SECOND_MS = 300;
 
 /** Runs a function later, once; the last call counts. */
 export type Later = (delayMs: number, fn: () => void) => { cancel(): void };

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { familyOf } from '../model/ip.ts';
+import { familyOf, formatMac } from '../model/ip.ts';
 import type { FdbObject, NeighbourObject } from '../model/objects.ts';
 import type { Infer } from '../netlink/codec.ts';
 import { AF, NTF_SELF, NUD_PERMANENT, ndmsg, neighbourMessage, RTM } from '../netlink/route.ts';
@@ -16,6 +16,8 @@ export type NeighbourMessage = Infer<typeof neighbourMessage>;
 
 /** The forwarding entry for everything that has none of its own: the device's remote, never ours. */
 const DEFAULT_ENTRY = '00:00:00:00:00:00';
+
+const NO_MAC = formatMac(new Uint8Array(6), 0);
 
 const RTN_UNICAST = 1;
 
@@ -68,5 +70,7 @@ export function readNeighbour(
     if (mac === undefined || mac === DEFAULT_ENTRY) return undefined;
     return { object: { kind: 'fdb', link, mac, dst }, permanent };
   }
-  return mac === undefined ? undefined : { object: { kind: 'neighbour', link, ip: dst, mac }, permanent };
+  // An entry that is being deleted has lost its address before the kernel says so.
+  if (mac === undefined && permanent) return undefined;
+  return { object: { kind: 'neighbour', link, ip: dst, mac: mac ?? NO_MAC }, permanent };
 }

@@ -226,6 +226,7 @@ export class Reconciler {
       peerRetries: this.#peerRetries,
       nodeRetries: this.#nodeRetries,
       applied: this.#applied,
+      settled: this.#fullPassDone,
       monotonicMs: clock.monotonicMs,
       yieldNow,
     };

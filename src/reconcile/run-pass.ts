@@ -35,6 +35,8 @@ export interface PassContext {
   readonly applied: Set<Key>;
   /** Whether a second complete list has agreed with a large removal. */
   readonly confirmed: boolean;
+  /** Whether everything was looked at with this plan before: what is stray since then was put there by others. */
+  readonly settled: boolean;
   readonly monotonicMs: () => number;
   readonly yieldNow: () => Promise<void>;
 }
@@ -60,31 +62,38 @@ export async function runPass(pass: Pass, dirt: Dirt, context: PassContext): Pro
 }
 
 async function fullPass(context: PassContext, stage: NodeStage, removals: readonly Change[]): Promise<void> {
-  const { desired, leases, confirmed } = context;
+  const { desired, leases, confirmed, settled } = context;
   const { pass, onFailure } = stage;
   const peers = peerStage(pass, context);
   const isLink = (object: KernelObject) => object.kind === 'link';
   const staleLinks = runNodeStage('links', desired.node.filter(isLink), stage);
   const rest = desired.node.filter((object) => !isLink(object));
-  remove(stage, [...removals, ...runNodeStage('node', rest, stage)]);
+  const strays = runNodeStage('node', rest, stage);
+  remove(stage, removals);
+  remove(stage, strays, settled);
   const look = lookAtPeers(peers, { mayRemove: leases.synced, confirmed });
   if (look.failure === undefined) {
     pass.held += look.held;
-    remove(stage, look.stale);
+    remove(stage, look.stale, settled && !confirmed);
     await applySlots(peers, unseenSlots(peers));
   } else {
     pass.fail(look.failure);
     onFailure('look peers' as Key, look.failure);
   }
   // The routes have moved to the links that are wanted: the others can go without loss.
-  remove(stage, staleLinks);
+  remove(stage, staleLinks, settled);
   runNodeStage('files', desired.files, stage);
 }
 
 /** What cannot be removed is found again by the look that its failure brings about. */
-function remove({ target, pass, onFailure }: NodeStage, changes: readonly Change[]): void {
+function remove(
+  { target, pass, onFailure }: NodeStage,
+  changes: readonly Change[],
+  isRepair: boolean = false,
+): void {
   pass.apply(target, changes, (change, failure) => {
     if (failure !== undefined) onFailure(`remove ${change.key}` as Key, failure);
+    else if (isRepair) pass.repaired(change);
   });
 }
 

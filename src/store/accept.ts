@@ -17,7 +17,7 @@ import {
 import type { Lease, LeaseFamily, Vtep } from '../model/lease.ts';
 import { type NetworkConfig, networkFamily } from '../model/network.ts';
 import { fail, ok, type Result } from '../model/result.ts';
-import type { FamilyAttributes, LeaseAttributes } from './attributes.ts';
+import type { FamilyAttributes, LeaseAttributes } from './lease-attributes.ts';
 import { isNodeName, quoted } from './printable.ts';
 
 /** A lease as a store holds it, before anybody has judged it. */

@@ -9,28 +9,11 @@ import { type Family, familyOf, type Ip, parseIp, parseMac } from '../model/ip.t
 import type { Vtep } from '../model/lease.ts';
 import { fail, ok, type Result } from '../model/result.ts';
 import { parseCanonical } from './canonical-attributes.ts';
+import type { FamilyAttributes, LeaseAttributes } from './lease-attributes.ts';
 import { quoted } from './printable.ts';
 
 /** flannel's own attributes are below 300 characters. */
 const TEXT_LENGTH_MAX = 4096;
-
-/** One family's half of {@link LeaseAttributes}. */
-export interface FamilyAttributes {
-  /** `undefined` if none is given; flannel writes `0.0.0.0` or `null` then. */
-  readonly publicIp: Ip | undefined;
-  /** Read only if the backend is VXLAN. */
-  readonly vtep: Vtep | undefined;
-  /** Why this family cannot be used, in words; the other one may be sound. */
-  readonly fault: string | undefined;
-}
-
-/** What a lease's attributes say, after parsing. */
-export interface LeaseAttributes {
-  /** In lower case, as flannel matches it. */
-  readonly backendType: string;
-  readonly ipv4: FamilyAttributes;
-  readonly ipv6: FamilyAttributes;
-}
 
 /** What the attributes are written from; a `Lease` and a `LeaseRequest` both have it. */
 export interface AttributesSource {

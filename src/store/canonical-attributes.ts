@@ -15,7 +15,7 @@ import {
   writeMac,
 } from '../model/ip.ts';
 import type { Vtep } from '../model/lease.ts';
-import type { FamilyAttributes, LeaseAttributes } from './attributes.ts';
+import type { FamilyAttributes, LeaseAttributes } from './lease-attributes.ts';
 
 const IP = '"([\\da-f.:]{2,45})"';
 const VTEP = '\\{"VNI":(0|[1-9]\\d{0,7}),"VtepMAC":"((?:[\\da-f]{2}:){5}[\\da-f]{2})"\\}';

@@ -54,8 +54,9 @@ export class Claims implements PrefixSet {
   *prefixes(): Generator<Prefix> {
     for (const row of this.#leases.ordinals()) {
       const lease = this.#leases.at(row);
-      if (lease?.ipv4 !== undefined) yield lease.ipv4.subnet;
-      if (lease?.ipv6 !== undefined) yield lease.ipv6.subnet;
+      if (lease === undefined) continue;
+      // A lease may stand in the table before its claims are entered, or after they were given up.
+      for (const { subnet } of halves(lease)) if (this.has(subnet)) yield subnet;
     }
   }
 

@@ -3,13 +3,13 @@
  *
  * @module
  */
+import { printable } from '../model/printable.ts';
 
 const LENGTH_MAX = 64;
 
-/** The text in single quotes: cut to 64 characters, everything but printable ASCII shown as `?`. */
+/** The text in single quotes, fit to be shown and cut to 64 characters. */
 export function quoted(text: string): string {
-  const cut = text.length > LENGTH_MAX ? `${text.slice(0, LENGTH_MAX)}...` : text;
-  return `'${cut.replace(/[^\x20-\x7e]/g, '?')}'`;
+  return `'${printable(text.length > LENGTH_MAX ? `${text.slice(0, LENGTH_MAX)}...` : text)}'`;
 }
 
 /** Whether a text can be a node's name: 1 to 253 characters (RFC 1123), printable ASCII without spaces. */

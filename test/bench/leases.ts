@@ -25,19 +25,30 @@ function offset(base: string, by: bigint): string {
 
 /** Node `i`'s subnets: 10.64.0.0/10 and fd42::/40 hold 16,384 of them. */
 export function subnetOf(i: number, family: Family): string {
-  return family === 4 ? `${offset('10.64.1.0', BigInt(i) << 8n)}/24` : `${offset('fd42:0:0:1::', BigInt(i) << 64n)}/64`;
+  return family === 4
+    ? `${offset('10.64.1.0', BigInt(i) << 8n)}/24`
+    : `${offset('fd42:0:0:1::', BigInt(i) << 64n)}/64`;
 }
 
-function publicIpOf(i: number, family: Family): string {
+/** Node `i`'s address on the underlay. */
+export function publicIpOf(i: number, family: Family): string {
   return offset(family === 4 ? '172.16.1.0' : 'fd77::1:0', BigInt(i));
+}
+
+/** Node `i`'s VTEP address. */
+export function macOf(i: number, family: Family): string {
+  const octets = (i + 1)
+    .toString(16)
+    .padStart(8, '0')
+    .replace(/(..)(?!$)/g, '$1:');
+  return `${family === 4 ? '0a' : '0e'}:58:${octets}`;
 }
 
 /** One lease's attributes as a flannel agent would publish them. */
 export function attributesOf(i: number, { families, backend }: Omit<SeedOptions, 'count'>): string {
-  const octets = (i + 1).toString(16).padStart(8, '0').replace(/(..)(?!$)/g, '$1:');
   const half = (family: Family) => {
     const publicIp = parseIp(publicIpOf(i, family));
-    const mac = parseMac(`${family === 4 ? '0a' : '0e'}:58:${octets}`);
+    const mac = parseMac(macOf(i, family));
     if (!families.includes(family) || publicIp === undefined || mac === undefined) return undefined;
     return { publicIp, vtep: backend === 'vxlan' ? { vni: 1, mac } : undefined };
   };
@@ -57,7 +68,16 @@ export function seedLeases(path: string, options: SeedOptions): void {
       const [subnet, subnet6] = ([4, 6] as const).map((family) =>
         options.families.includes(family) ? subnetOf(i, family) : null,
       );
-      insert.run(`peer-${i}`, subnet ?? null, subnet6 ?? null, attributesOf(i, options), expires, i + 1, i + 1, 'bench');
+      insert.run(
+        `peer-${i}`,
+        subnet ?? null,
+        subnet6 ?? null,
+        attributesOf(i, options),
+        expires,
+        i + 1,
+        i + 1,
+        'bench',
+      );
     }
     db.run('UPDATE state SET revision = ?', [options.count]);
   })();

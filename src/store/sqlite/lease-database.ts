@@ -10,7 +10,15 @@ import { statSync } from 'node:fs';
 import { type Prefix, parsePrefix } from '../../model/ip.ts';
 import { LIFETIME_MS, SLACK_MS } from './expiry.ts';
 import { MovedError, RefusedError } from './failure.ts';
-import { type LeaseRow, readRow } from './lease-row.ts';
+import {
+  type Columns,
+  type LeaseRow,
+  PEER_COLUMNS,
+  type PeerRow,
+  ROW_COLUMNS,
+  readPeerRow,
+  readRow,
+} from './lease-row.ts';
 import { prepareConnection } from './schema.ts';
 
 /** Where the database stands. */
@@ -36,8 +44,6 @@ export interface SubnetHolder extends Expiry {
   readonly ipv6: Prefix | undefined;
 }
 
-const COLUMNS = 'node, subnet, subnet6, attributes, expires_ms, revision, created, removed_ms, pid, boot_id';
-
 /** How long a removal stays readable for those who read what is newer than they know. */
 const TOMBSTONE_MS = 3_600_000;
 
@@ -46,7 +52,7 @@ export class LeaseDatabase {
   readonly #path: string;
   readonly #db: Database;
   readonly #inode: string;
-  readonly #statements = new Map<string, Statement<Record<string, unknown>, SQLQueryBindings[]>>();
+  readonly #statements = new Map<string, Statement<Columns, SQLQueryBindings[]>>();
 
   private constructor(path: string, db: Database, inode: string) {
     this.#path = path;
@@ -89,18 +95,19 @@ export class LeaseDatabase {
   }
 
   /** The rows that were changed after a revision, removals too, in the order in which they were changed. */
-  rowsSince(revision: number): Generator<LeaseRow, void> {
-    return this.#rows(`SELECT ${COLUMNS} FROM lease WHERE revision > ? ORDER BY revision`, revision);
+  rowsSince(revision: number): Generator<PeerRow, void> {
+    return this.#rows(`SELECT ${PEER_COLUMNS} FROM lease WHERE revision > ? ORDER BY revision`, revision);
   }
 
   /** All rows, removals too, in the order in which the leases were made. */
-  allRows(): Generator<LeaseRow, void> {
-    return this.#rows(`SELECT ${COLUMNS} FROM lease ORDER BY created`);
+  allRows(): Generator<PeerRow, void> {
+    return this.#rows(`SELECT ${PEER_COLUMNS} FROM lease ORDER BY created`);
   }
 
   /** One node's row. */
   row(node: string): LeaseRow | undefined {
-    return readRow(this.#statement(`SELECT ${COLUMNS} FROM lease WHERE node = ?`).get(node));
+    const columns = this.#statement(`SELECT ${ROW_COLUMNS} FROM lease WHERE node = ?`).get(node);
+    return columns === null ? undefined : readRow(columns);
   }
 
   /**
@@ -139,17 +146,17 @@ export class LeaseDatabase {
   /** Writes a node's row whole: from now on it is a lease. */
   write(row: LeaseRow): void {
     this.#run(
-      `INSERT INTO lease (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)
-       ON CONFLICT (node) DO UPDATE SET subnet = excluded.subnet, subnet6 = excluded.subnet6,
-         attributes = excluded.attributes, expires_ms = excluded.expires_ms, revision = excluded.revision,
-         created = excluded.created, removed_ms = NULL, pid = excluded.pid, boot_id = excluded.boot_id`,
+      `INSERT INTO lease (${ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, ?)
+       ON CONFLICT (node) DO UPDATE SET created = excluded.created, subnet = excluded.subnet,
+         subnet6 = excluded.subnet6, attributes = excluded.attributes, expires_ms = excluded.expires_ms,
+         removed_ms = NULL, revision = excluded.revision, pid = excluded.pid, boot_id = excluded.boot_id`,
+      row.created,
       row.node,
       row.subnet ?? null,
       row.subnetV6 ?? null,
       row.attributes,
       row.expiresMs,
       row.revision,
-      row.created,
       row.pid,
       row.bootId,
     );
@@ -206,9 +213,9 @@ export class LeaseDatabase {
   }
 
   /** One by one: thousands of rows at once would double the memory of the process. */
-  *#rows(sql: string, ...parameters: SQLQueryBindings[]): Generator<LeaseRow, void> {
+  *#rows(sql: string, ...parameters: SQLQueryBindings[]): Generator<PeerRow, void> {
     for (const columns of this.#statement(sql).iterate(...parameters)) {
-      const row = readRow(columns);
+      const row = readPeerRow(columns);
       if (row !== undefined) yield row;
     }
   }
@@ -221,10 +228,10 @@ export class LeaseDatabase {
     this.#statement(sql).run(...parameters);
   }
 
-  #statement(sql: string): Statement<Record<string, unknown>, SQLQueryBindings[]> {
+  #statement(sql: string): Statement<Columns, SQLQueryBindings[]> {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      statement = this.#db.prepare<Record<string, unknown>, SQLQueryBindings[]>(sql);
+      statement = this.#db.prepare<Columns, SQLQueryBindings[]>(sql);
       this.#statements.set(sql, statement);
     }
     return statement;

@@ -6,7 +6,7 @@
 import type { LeaseBook } from '../lease-book.ts';
 import type { ExpiryJudge } from './expiry.ts';
 import type { LeaseDatabase } from './lease-database.ts';
-import { type LeaseRow, rawLease } from './lease-row.ts';
+import { type LeaseRow, type PeerRow, rawLease } from './lease-row.ts';
 
 /** What a reading found of the own node: its row, `none` if there is none, `unread` if it has not changed. */
 export type OwnReading = LeaseRow | 'none' | 'unread';
@@ -44,7 +44,7 @@ export class LeaseReader {
     if (revision === this.#revision) return 'unread';
     let own: OwnReading = 'unread';
     for (const row of database.rowsSince(this.#revision)) {
-      if (row.node === this.#node) own = row;
+      if (row.node === this.#node) own = database.row(row.node) ?? 'none';
       else this.#enter(row);
     }
     // Rows may be newer than that by now: those are read once more next time.
@@ -85,22 +85,20 @@ export class LeaseReader {
   #readAll(database: LeaseDatabase): OwnReading {
     const version = database.dataVersion();
     const { generation, revision } = database.state();
-    const isRecreated = this.#generation !== undefined && this.#generation !== generation;
-    let own: OwnReading = 'none';
+    const isFirst = this.#generation === undefined;
     const present = new Set<string>();
     for (const row of database.allRows()) {
-      present.add(row.node);
-      if (row.node === this.#node) own = row;
-      else this.#enter(row);
+      if (!isFirst) present.add(row.node);
+      if (row.node !== this.#node) this.#enter(row);
     }
-    this.#leaveOut(present, isRecreated);
+    if (!isFirst) this.#leaveOut(present, this.#generation !== generation);
     this.#generation = generation;
     this.#revision = revision;
     this.#complete = { database, version };
-    return own;
+    return database.row(this.#node) ?? 'none';
   }
 
-  #enter(row: LeaseRow): void {
+  #enter(row: PeerRow): void {
     const { node, isRemoved, expiresMs } = row;
     this.#orphans.delete(node);
     if (isRemoved) this.#expiry.forget(node);

@@ -6,10 +6,11 @@
 import { type Prefix, parsePrefix } from '../../model/ip.ts';
 import type { Lease, LeaseFamily } from '../../model/lease.ts';
 import type { RawLease } from '../accept.ts';
-import { type FamilyAttributes, parseAttributes } from '../attributes.ts';
+import { parseAttributes } from '../attributes.ts';
+import type { FamilyAttributes } from '../lease-attributes.ts';
 
-/** A node's row. Texts are what the file holds: nothing in them has been checked. */
-export interface LeaseRow {
+/** What peers need of a node's row. Texts are what the file holds: nothing in them has been checked. */
+export interface PeerRow {
   readonly node: string;
   readonly subnet: string | undefined;
   readonly subnetV6: string | undefined;
@@ -17,24 +18,36 @@ export interface LeaseRow {
   readonly attributes: string;
   /** Milliseconds since the epoch. */
   readonly expiresMs: number;
-  /** The transaction that last changed the row. */
-  readonly revision: number;
   /** The place of the lease in the order in which leases were made. */
   readonly created: number;
   /** Whether this only says that the node's lease was removed. */
   readonly isRemoved: boolean;
+}
+
+/** A node's whole row. */
+export interface LeaseRow extends PeerRow {
+  /** The transaction that last changed the row. */
+  readonly revision: number;
   /** The process that last wrote the row, and the boot that it ran in. */
   readonly pid: number;
   readonly bootId: string;
 }
 
+/** The columns of a {@link PeerRow}. */
+export const PEER_COLUMNS = 'created, node, subnet, subnet6, attributes, expires_ms, removed_ms';
+
+/** The columns of a {@link LeaseRow}. */
+export const ROW_COLUMNS = `${PEER_COLUMNS}, revision, pid, boot_id`;
+
+/** A row by the names of its columns, as the database gives it. */
+export type Columns = Readonly<Record<string, unknown>>;
+
 /**
- * The row out of its columns; `undefined` if there is none or it names no node. The table is strict about
- * types, but the file may have been made by other hands.
+ * The row out of its columns; `undefined` if it names no node. The table is strict about types, but the file
+ * may have been made by other hands.
  */
-export function readRow(columns: Readonly<Record<string, unknown>> | null): LeaseRow | undefined {
-  if (columns === null) return undefined;
-  const { node, subnet, subnet6, attributes, expires_ms, revision, created, removed_ms, pid, boot_id } = columns;
+export function readPeerRow(columns: Columns): PeerRow | undefined {
+  const { node, subnet, subnet6, attributes, expires_ms, created, removed_ms } = columns;
   if (typeof node !== 'string') return undefined;
   return {
     node,
@@ -42,16 +55,22 @@ export function readRow(columns: Readonly<Record<string, unknown>> | null): Leas
     subnetV6: typeof subnet6 === 'string' ? subnet6 : undefined,
     attributes: typeof attributes === 'string' ? attributes : '',
     expiresMs: numberOf(expires_ms),
-    revision: numberOf(revision),
     created: numberOf(created),
     isRemoved: removed_ms !== null,
-    pid: numberOf(pid),
-    bootId: typeof boot_id === 'string' ? boot_id : '',
   };
 }
 
+/** Likewise, the whole row. */
+export function readRow(columns: Columns): LeaseRow | undefined {
+  const row = readPeerRow(columns);
+  if (row === undefined) return undefined;
+  const { revision, pid, boot_id } = columns;
+  const bootId = typeof boot_id === 'string' ? boot_id : '';
+  return { ...row, revision: numberOf(revision), pid: numberOf(pid), bootId };
+}
+
 /** The row in the form that all stores share. */
-export function rawLease(row: LeaseRow): RawLease {
+export function rawLease(row: PeerRow): RawLease {
   return {
     node: row.node,
     order: row.created,
@@ -62,7 +81,7 @@ export function rawLease(row: LeaseRow): RawLease {
 }
 
 /** The lease as the row says, without regard to any configuration; `undefined` if it makes no sense. */
-export function storedLease(row: LeaseRow): Lease | undefined {
+export function storedLease(row: PeerRow): Lease | undefined {
   const attributes = parseAttributes(row.attributes);
   if (row.isRemoved || !attributes.ok) return undefined;
   const ipv4 = storedFamily(row.subnet, attributes.value.ipv4);
@@ -72,7 +91,7 @@ export function storedLease(row: LeaseRow): Lease | undefined {
 }
 
 /** The subnets that a row keeps from others, parsed. */
-export function heldSubnets(row: LeaseRow): { ipv4: Prefix | undefined; ipv6: Prefix | undefined } {
+export function heldSubnets(row: PeerRow): { ipv4: Prefix | undefined; ipv6: Prefix | undefined } {
   return {
     ipv4: row.subnet === undefined ? undefined : parsePrefix(row.subnet),
     ipv6: row.subnetV6 === undefined ? undefined : parsePrefix(row.subnetV6),

@@ -24,9 +24,10 @@ const FOREIGN_REMEDY = 'Name another file with --lease-db';
  * `state` has one row: `generation` tells this file from one made after it was deleted, `revision` counts
  * transactions, `purged` is the highest revision of a tombstone that was thrown away.
  *
- * `lease` keeps a row per node. `created` counts leases, so that a scan of the table meets them in the
- * order in which they were made; `revision` is that of the transaction that last changed the row. A lease that another node took over after its expiry stays as a tombstone, with `removed_ms`
- * and no subnets, until readers have seen it. `pid` and `boot_id` are those of the process that last wrote.
+ * `lease` keeps a row per node. `created` counts leases, so that a scan of the table meets them in the order in
+ * which they were made; `revision` is that of the transaction that last changed the row. A lease that another
+ * node took over after its expiry stays as a tombstone, with `removed_ms` and no subnets, until readers have seen
+ * it. `pid` and `boot_id` are those of the process that last wrote the row.
  */
 const TABLES = `
 CREATE TABLE state (
