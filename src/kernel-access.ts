@@ -8,7 +8,7 @@ import { type Watch, watchNetlink } from '../ffi/watch.ts';
 import { type EventSink, readEvents } from './kernel/events.ts';
 import { LinuxKernel } from './kernel/linux.ts';
 import { readHost } from './kernel/underlay.ts';
-import type { Clock } from './model/clock.ts';
+import type { Clock, Timer } from './model/clock.ts';
 import type { Ip } from './model/ip.ts';
 import { type Problem, problem } from './model/problem.ts';
 import { fail, ok, type Result } from './model/result.ts';
@@ -31,6 +31,8 @@ const GROUPS =
 const EVENT_BUFFER_BYTES = 4 * 1024 * 1024;
 /** After lost events, the storm that caused them is given this long to pass. */
 const REOPEN_MS = 50;
+/** How long after the last large batch its echo is over. */
+const HUSH_MS = 5;
 
 /** Who hears of what the kernel announces. */
 export interface KernelListener extends EventSink {
@@ -48,6 +50,7 @@ export class KernelAccess {
   #claims: Claims = { links: new Set(), networks: [] };
   #watch: { readonly socket: NetlinkSocket; readonly watch: Watch } | undefined;
   #filtered = '';
+  #hush: Timer | undefined;
   #closed = false;
 
   private constructor(route: NetlinkSocket, generic: NetlinkSocket, clock: Clock) {
@@ -60,6 +63,7 @@ export class KernelAccess {
       generic: new Session(generic),
       sysctlRoot: '/proc/sys',
       onLinks: () => this.#refilter(),
+      onBulk: () => this.#hushEcho(),
     });
   }
 
@@ -120,6 +124,19 @@ export class KernelAccess {
     this.#genericSocket.close();
   }
 
+  /**
+   * The kernel announces our own forwarding entries in nobody's name, so no filter can tell them from others'.
+   * While thousands are made, only removals are heard; the audit finds what was changed in that moment.
+   */
+  #hushEcho(): void {
+    this.#hush?.cancel();
+    this.#hush = this.#clock.schedule(HUSH_MS, () => {
+      this.#hush = undefined;
+      this.#refilter();
+    });
+    this.#refilter();
+  }
+
   /** Our own echo, and other links' neighbours, are refused before they take room in the buffer. */
   #refilter(): void {
     const links: number[] = [];
@@ -127,11 +144,12 @@ export class KernelAccess {
       const link = this.target.links.byName(name);
       if (link !== undefined) links.push(link.index);
     }
-    const wanted = links.join(' ');
-    if (this.#watch === undefined || (wanted === this.#filtered && this.#filtered !== '')) return;
+    const forwarding = this.#hush === undefined ? 'all' : 'removals';
+    const wanted = `${forwarding} ${links.join(' ')}`;
+    if (this.#watch === undefined || wanted === this.#filtered) return;
     this.#filtered = wanted;
     const ownPortIds = [this.#routeSocket.portId];
-    attachFilter(this.#watch.socket.fd, eventFilter({ ownPortIds, links, forwarding: 'all' }));
+    attachFilter(this.#watch.socket.fd, eventFilter({ ownPortIds, links, forwarding }));
   }
 }
 

@@ -81,7 +81,7 @@ export function chooseSubnet(wish: SubnetWish, random: () => number): SubnetChoi
     return { kind: 'chosen', subnet: preferred, how: 'preferred' };
   }
   const free = freeWithin({ first: 0n, last: capacity - 1n }, blocked, CANDIDATES_MAX);
-  const drawn = free[Math.min(free.length - 1, Math.floor(random() * free.length))];
+  const drawn = free.length > 0 ? free[Math.floor(random() * free.length)] : undefined;
   if (drawn !== undefined) return { kind: 'chosen', subnet: subnetAt(range, drawn), how: 'free' };
   for (const prefix of wish.expired) {
     const held = blockedBy(range, [prefix])[0];

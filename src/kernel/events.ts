@@ -19,7 +19,7 @@ import { DecodeError } from '../netlink/wire.ts';
 import type { Claims, Observed } from '../reconcile/target.ts';
 import { addressOwner, readAddress } from './addresses.ts';
 import type { LinkTable } from './link-table.ts';
-import { readLink } from './links.ts';
+import { linkOwner, readLink } from './links.ts';
 import { readNeighbour } from './neighbours.ts';
 import { readRoute, routeOwner } from './routes.ts';
 
@@ -101,6 +101,10 @@ function readLinkEvent(payload: Reader, gone: boolean, { links, claims, sink }: 
   if (name === undefined || family !== AF.UNSPEC) return;
   const up = (flags & IFF.UP) !== 0;
   const before = links.byName(name);
+  const formerName = links.nameOf(index);
+  if (formerName !== undefined && formerName !== name && claims.links.has(formerName)) {
+    sink.look(`link ${formerName} was renamed ${name}`);
+  }
   if (gone) links.delete(name);
   else links.set({ index, name, up });
   if (!claims.links.has(name)) {
@@ -109,10 +113,11 @@ function readLinkEvent(payload: Reader, gone: boolean, { links, claims, sink }: 
   }
   if (!gone && before !== undefined && before.index !== index) sink.look(`link ${name} was made again`);
   const object = readLink(message, links);
-  if (object !== undefined) {
-    sink.moved({ object, owner: object.device.type === 'vxlan' ? 'ours' : 'alien' }, gone);
-  }
-  if (!gone) sink.moved({ object: { kind: 'up', link: name }, owner: 'ours' }, !up);
+  if (object === undefined) return;
+  const owner = linkOwner(object);
+  sink.moved({ object, owner }, gone);
+  if (owner === 'alien') links.delete(name);
+  else if (!gone) sink.moved({ object: { kind: 'up', link: name }, owner }, !up);
 }
 
 function readAddressEvent(payload: Reader, gone: boolean, { links, claims, sink }: EventWork): void {

@@ -8,6 +8,7 @@ import type { Infer } from '../netlink/codec.ts';
 import { ifinfomsg } from '../netlink/link-kinds.ts';
 import { IFF, linkMessage, RTM } from '../netlink/route.ts';
 import { NLM_F, type Request } from '../netlink/session.ts';
+import type { Owner } from '../reconcile/target.ts';
 import type { LinkTable } from './link-table.ts';
 
 /** A decoded RTM_NEWLINK. */
@@ -107,6 +108,11 @@ export function changeVxlan(
 
 function localAttribute({ local }: VxlanDevice) {
   return local?.includes(':') ? { local6: local } : { local };
+}
+
+/** Whose a device with one of our names is: of another kind it is somebody else's, and so is all that stands on it. */
+export function linkOwner({ device }: LinkObject): Owner {
+  return device.type === 'vxlan' ? 'ours' : 'alien';
 }
 
 /** The object that a message shows. */

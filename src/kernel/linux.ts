@@ -15,10 +15,13 @@ import { addressOwner, dumpAddresses, readAddress } from './addresses.ts';
 import { changeFailure, isAlreadyDone, lookFailure, noLink } from './failure.ts';
 import { readFile, readSysctl, writeFile, writeSysctl } from './files.ts';
 import { LinkTable } from './link-table.ts';
-import { deleteLink, dumpLinks, getLink, type LinkMessage, readLink } from './links.ts';
+import { deleteLink, dumpLinks, getLink, type LinkMessage, linkOwner, readLink } from './links.ts';
 import { dumpNeighbours, readNeighbour } from './neighbours.ts';
 import { isOnLink, linkRequests, requestFor } from './requests.ts';
-import { dumpRoutes, readRoute, routeOwner, setRouteByStep } from './routes.ts';
+import { deleteRoute, dumpRoutes, readRoute, routeOwner, setRoute, setRouteByStep } from './routes.ts';
+
+/** So many changes at once are start-up or a rebuilt device, not repair. */
+const BULK_MIN = 128;
 
 /** What the kernel is reached through. */
 export interface LinuxKernelOptions {
@@ -28,6 +31,8 @@ export interface LinuxKernelOptions {
   readonly generic: Session;
   /** Where kernel settings are: /proc/sys, except in tests. */
   readonly sysctlRoot: string;
+  /** Called before many objects are made at once: the kernel will announce each of them. */
+  readonly onBulk?: () => void;
   /** Called when links have got or lost their indexes, before anything is made on them. */
   readonly onLinks?: () => void;
 }
@@ -41,13 +46,15 @@ export class LinuxKernel implements Target {
   readonly #families: GenericFamilies;
   readonly #sysctlRoot: string;
   readonly #onLinks: () => void;
+  readonly #onBulk: () => void;
 
-  constructor({ route, generic, sysctlRoot, onLinks = nothing }: LinuxKernelOptions) {
+  constructor({ route, generic, sysctlRoot, onLinks = nothing, onBulk = nothing }: LinuxKernelOptions) {
     this.#route = route;
     this.#generic = generic;
     this.#families = new GenericFamilies(generic);
     this.#sysctlRoot = sysctlRoot;
     this.#onLinks = onLinks;
+    this.#onBulk = onBulk;
   }
 
   observe(scope: Scope, look: Look, visit: LookVisitor): Failure | undefined {
@@ -69,6 +76,7 @@ export class LinuxKernel implements Target {
 
   apply(changes: readonly Change[]): ReadonlyMap<number, Failure> {
     const failures = new Map<number, Failure>();
+    if (changes.length >= BULK_MIN) this.#onBulk();
     let queued = false;
     const flush = () => {
       for (const [i, first] of this.#route.finish()) {
@@ -99,13 +107,20 @@ export class LinuxKernel implements Target {
 
   /** What is left of a refusal when the change was tried in another way, if there is one. */
   #tryOtherwise({ verb, object }: Change, error: NetlinkError): NetlinkError | undefined {
-    if (verb === 'remove' || object.kind !== 'route' || error.errno !== ERRNO.EINVAL) return error;
+    if (verb === 'remove' || object.kind !== 'route') return error;
     const { gateway, onlink } = object;
     const link = this.links.byName(object.link);
-    if (gateway === undefined || !onlink || familyOf(gateway) === 4 || link === undefined) return error;
-    const steps = setRouteByStep(object, { gateway, index: link.index });
-    const [, outcome] = steps.map((request) => this.#route.execute(request));
-    return outcome;
+    if (link === undefined) return error;
+    const { index } = link;
+    if (error.errno === ERRNO.EINVAL && onlink && gateway !== undefined && familyOf(gateway) === 6) {
+      const steps = setRouteByStep(object, { gateway, index });
+      const [, outcome] = steps.map((request) => this.#route.execute(request));
+      return outcome;
+    }
+    if (error.errno !== ERRNO.EEXIST) return error;
+    // Ours stands behind another of the same destination and metric: once it is gone, that one is replaced.
+    this.#route.execute(deleteRoute(object, index));
+    return this.#route.execute(setRoute(object, index));
   }
 
   /** Changes that are not batched: links, since what follows needs their index, and all that is not NETLINK_ROUTE. */
@@ -160,11 +175,14 @@ export class LinuxKernel implements Target {
       },
     });
     if (error !== undefined) return lookFailure('links', error);
-    this.#onLinks();
     for (const message of found) {
       const object = readLink(message, this.links);
-      if (object !== undefined) visit({ object, owner: object.device.type === 'vxlan' ? 'ours' : 'alien' });
+      if (object === undefined) continue;
+      visit({ object, owner: linkOwner(object) });
+      // Nothing is put on a device that only has the name of ours.
+      if (linkOwner(object) === 'alien') this.links.delete(object.name);
     }
+    this.#onLinks();
     return undefined;
   }
 

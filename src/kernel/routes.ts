@@ -89,7 +89,8 @@ function routeValue(
 export function readRoute({ header, attrs }: RouteMessage, links: LinkTable): RouteObject | undefined {
   if ((attrs.table ?? header.table) !== RT_TABLE_MAIN || header.type !== RTN_UNICAST) return undefined;
   if ((header.flags & RTM_F_CLONED) !== 0) return undefined;
-  const link = links.nameOf(attrs.oif);
+  // One with several next hops has no link of its own: it is shown so that it differs from any that we want.
+  const link = attrs.oif === undefined ? '' : links.nameOf(attrs.oif);
   if (link === undefined) return undefined;
   const ipv6 = header.family === AF.INET6;
   const base: Ip | string = attrs.dst ?? (ipv6 ? '::' : '0.0.0.0');
@@ -106,6 +107,7 @@ export function readRoute({ header, attrs }: RouteMessage, links: LinkTable): Ro
 
 /** Ours are those of our protocol anywhere, and on our links all that the kernel did not make. */
 export function routeOwner({ link, protocol }: RouteObject, { links }: Claims): Owner {
+  if (link === '') return 'alien';
   if (protocol === ROUTE_PROTOCOL) return 'ours';
   if (protocol === RTPROT.KERNEL) return 'kernel';
   return links.has(link) ? 'ours' : 'alien';

@@ -114,14 +114,17 @@ export function parsePrefix(text: string): Prefix | undefined {
 
 /** The network of `length` bits that holds `ip`. */
 export function prefixOf(ip: Ip, length: number): Prefix {
-  const bytes = new Uint8Array(16);
+  const bytes = scratch;
   const size = writeIp(ip, bytes, 0);
-  for (let i = 0; i < size; i++) {
-    const keep = Math.min(8, Math.max(0, length - i * 8));
+  for (let i = length >> 3; i < size; i++) {
+    const keep = Math.max(0, length - i * 8);
     bytes[i] = (bytes[i] ?? 0) & (0xff00 >> keep) & 0xff;
   }
   return `${formatIp(bytes, 0, size)}/${length}` as Prefix;
 }
+
+/** For addresses on their way through {@link prefixOf}. */
+const scratch = new Uint8Array(16);
 
 /** The first address of a network. */
 export function prefixBase(prefix: Prefix): Ip {
@@ -153,20 +156,25 @@ export function addressAt(prefix: Prefix, offset: bigint): Ip {
   return ipFromBigint(familyOf(prefix), ipToBigint(prefixBase(prefix)) + offset);
 }
 
-const MULTICAST = [prefixText('224.0.0.0/4'), prefixText('ff00::/8')];
-const LOOPBACK = [prefixText('127.0.0.0/8'), prefixText('::1/128')];
-const LINK_LOCAL = [prefixText('169.254.0.0/16'), prefixText('fe80::/10')];
-
-/** What kind of address this is, in the classes that decide whether it can be an endpoint. */
+/** What kind of address this is, in the classes that decide whether it can be an endpoint (RFC 6890). */
 export function classify(
   ip: Ip,
 ): 'unspecified' | 'multicast' | 'loopback' | 'link-local' | 'broadcast' | 'global' {
-  if (ip === '0.0.0.0' || ip === '::') return 'unspecified';
+  if (ip.includes(':')) return classifyIpv6(ip);
+  if (ip === '0.0.0.0') return 'unspecified';
   if (ip === '255.255.255.255') return 'broadcast';
-  if (MULTICAST.some((prefix) => prefixContains(prefix, ip))) return 'multicast';
-  if (LOOPBACK.some((prefix) => prefixContains(prefix, ip))) return 'loopback';
-  if (LINK_LOCAL.some((prefix) => prefixContains(prefix, ip))) return 'link-local';
-  return 'global';
+  const first = Number.parseInt(ip, 10);
+  if (first >= 224 && first <= 239) return 'multicast';
+  if (first === 127) return 'loopback';
+  return ip.startsWith('169.254.') ? 'link-local' : 'global';
+}
+
+/** In canonical text a first group of 0xf000 and more has just four digits. */
+function classifyIpv6(ip: Ip): 'unspecified' | 'multicast' | 'loopback' | 'link-local' | 'global' {
+  if (ip === '::') return 'unspecified';
+  if (ip === '::1') return 'loopback';
+  if (/^ff..:/.test(ip)) return 'multicast';
+  return /^fe[89ab].:/.test(ip) ? 'link-local' : 'global';
 }
 
 /** Reads six hex octets joined by `:` or `-`. */
@@ -182,7 +190,7 @@ export function isMulticastMac(mac: Mac): boolean {
 
 /** Writes the six octets into `into` at `at`. */
 export function writeMac(mac: Mac, into: Uint8Array, at: number): void {
-  for (let i = 0; i < 6; i++) into[at + i] = (hexDigit(mac, i * 3) << 4) | hexDigit(mac, i * 3 + 1);
+  for (let i = 0; i < 6; i++) into[at + i] = (hexValue(mac, i * 3) << 4) | hexValue(mac, i * 3 + 1);
 }
 
 /** The text of the six octets at `at`. */
@@ -193,18 +201,6 @@ export function formatMac(bytes: Uint8Array, at: number): Mac {
 }
 
 const HEX = Array.from({ length: 256 }, (_, value) => value.toString(16).padStart(2, '0'));
-
-/** A literal of this file, which is known to be well formed. */
-function prefixText(text: string): Prefix {
-  const prefix = parsePrefix(text);
-  if (prefix === undefined) throw new Error(`Not a prefix: '${text}'`);
-  return prefix;
-}
-
-function hexDigit(text: string, at: number): number {
-  const code = text.charCodeAt(at);
-  return code <= 57 ? code - 48 : (code | 32) - 87;
-}
 
 /** Returns the number of bytes read into `into` at `at`: 4, or 0 for anything but a dotted quad. */
 function parseIpv4(text: string, into: Uint8Array, at: number): 0 | 4 {
@@ -228,42 +224,54 @@ function parseIpv4(text: string, into: Uint8Array, at: number): 0 | 4 {
   return count === 4 ? 4 : 0;
 }
 
+const COLON = 58;
+const DOT = 46;
+
 /** Returns the number of bytes read into `into` at `at`: 16, or 0 for anything but an IPv6 address. */
 function parseIpv6(text: string, into: Uint8Array, at: number): 0 | 16 {
-  const halves = text.split('::');
-  if (halves.length > 2) return 0;
-  const head = parseGroups(halves[0] ?? '', halves.length === 1);
-  const tail = halves.length === 2 ? parseGroups(halves[1] ?? '', true) : [];
-  if (head === undefined || tail === undefined) return 0;
-  const missing = 8 - head.length - tail.length;
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return 0;
-  const put = (groups: readonly number[], from: number) =>
-    groups.forEach((group, i) => {
-      into[at + (from + i) * 2] = group >> 8;
-      into[at + (from + i) * 2 + 1] = group & 0xff;
-    });
-  into.fill(0, at, at + 16);
-  put(head, 0);
-  put(tail, 8 - tail.length);
+  const end = text.length;
+  let count = 0;
+  let gap = text.startsWith('::') ? 0 : -1;
+  let i = gap === 0 ? 2 : 0;
+  while (i < end) {
+    const start = i;
+    let group = 0;
+    for (let digit = hexValue(text, i); digit >= 0 && i - start < 5; digit = hexValue(text, i)) {
+      group = group * 16 + digit;
+      i++;
+    }
+    if (text.charCodeAt(i) === DOT) {
+      // The last two groups may be written as an IPv4 address.
+      if (count > 6 || parseIpv4(text.slice(start), into, at + count * 2) === 0) return 0;
+      count += 2;
+      break;
+    }
+    if (i === start || i - start > 4 || count === 8) return 0;
+    into[at + count * 2] = group >> 8;
+    into[at + count * 2 + 1] = group & 0xff;
+    count++;
+    if (i === end) break;
+    if (text.charCodeAt(i++) !== COLON) return 0;
+    if (i === end) return 0;
+    if (text.charCodeAt(i) !== COLON) continue;
+    if (gap >= 0) return 0;
+    gap = count;
+    i++;
+  }
+  if (gap < 0) return count === 8 ? 16 : 0;
+  if (count === 8) return 0;
+  const tail = (count - gap) * 2;
+  into.copyWithin(at + 16 - tail, at + gap * 2, at + count * 2);
+  into.fill(0, at + gap * 2, at + 16 - tail);
   return 16;
 }
 
-function parseGroups(text: string, mayEndInIpv4: boolean): number[] | undefined {
-  if (text === '') return [];
-  const groups: number[] = [];
-  const parts = text.split(':');
-  for (const [i, part] of parts.entries()) {
-    if (mayEndInIpv4 && i === parts.length - 1 && part.includes('.')) {
-      const quad = new Uint8Array(4);
-      if (parseIpv4(part, quad, 0) === 0) return undefined;
-      groups.push(((quad[0] ?? 0) << 8) | (quad[1] ?? 0), ((quad[2] ?? 0) << 8) | (quad[3] ?? 0));
-    } else if (/^[0-9a-f]{1,4}$/i.test(part)) {
-      groups.push(Number.parseInt(part, 16));
-    } else {
-      return undefined;
-    }
-  }
-  return groups;
+/** The value of the hex digit at `at`, or -1. */
+function hexValue(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  if (code >= 48 && code <= 57) return code - 48;
+  const lower = code | 32;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
 }
 
 /** RFC 5952: lower case, no leading zeros, the longest run of two or more zero groups (the first of equals) as `::`. */

@@ -23,8 +23,11 @@ export interface Inputs {
 export interface Backend<C extends BackendConfig> {
   /** The objects that the node needs whatever its peers, in the order of their making. */
   planNode(inputs: Inputs, config: C): readonly KernelObject[];
-  /** The objects that reach one peer, in the order of their making; none if it shares no family with us. */
-  planPeer(peer: Lease, inputs: Inputs, config: C): readonly KernelObject[];
+  /**
+   * How a peer is reached: from its lease to its objects, in the order of their making; none if it shares no
+   * family with us.
+   */
+  planPeers(inputs: Inputs, config: C): (peer: Lease) => readonly KernelObject[];
   /** What pods may send, in bytes. */
   podMtuBytes(inputs: Inputs, config: C): number;
 }

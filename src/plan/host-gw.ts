@@ -14,14 +14,17 @@ import { route } from './route.ts';
 /** See {@link Backend}. */
 export const hostGw: Backend<HostGwConfig> = {
   planNode: () => [],
-  planPeer(peer, { own, underlay }) {
-    const objects: KernelObject[] = [];
-    for (const family of FAMILIES) {
-      const theirs = leaseFamily(peer, family);
-      if (theirs === undefined || leaseFamily(own, family) === undefined) continue;
-      objects.push(route(theirs.subnet, { gateway: theirs.publicIp, link: underlay.name, onlink: false }));
-    }
-    return objects;
+  planPeers({ own, underlay }) {
+    const families = FAMILIES.filter((family) => leaseFamily(own, family));
+    return (peer) => {
+      const objects: KernelObject[] = [];
+      for (const family of families) {
+        const theirs = leaseFamily(peer, family);
+        if (theirs === undefined) continue;
+        objects.push(route(theirs.subnet, { gateway: theirs.publicIp, link: underlay.name, onlink: false }));
+      }
+      return objects;
+    };
   },
   podMtuBytes: ({ underlay }) => underlay.mtuBytes,
 };

@@ -34,7 +34,7 @@ function assemble<C extends BackendConfig>(backend: Backend<C>, inputs: Inputs, 
   return {
     node: backend.planNode(inputs, config),
     files: isWhole(inputs) ? [planSubnetEnv(inputs, backend.podMtuBytes(inputs, config))] : [],
-    peer: (lease) => backend.planPeer(lease, inputs, config),
+    peer: backend.planPeers(inputs, config),
   };
 }
 

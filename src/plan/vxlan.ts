@@ -34,10 +34,19 @@ export function vxlanMtuBytes(config: VxlanConfig, linkMtuBytes: number, family:
 /** See {@link Backend}. */
 export const vxlan: Backend<VxlanConfig> = {
   planNode: (inputs, config) => FAMILIES.flatMap((family) => planDevice(inputs, config, family)),
-  planPeer(peer, inputs, config) {
-    const objects: KernelObject[] = [];
-    for (const family of FAMILIES) planPeerFamily(peer, { inputs, config, family, objects });
-    return objects;
+  planPeers(inputs, config) {
+    // What is the same for all peers is made once, the devices' names above all: there may be thousands.
+    const halves = FAMILIES.filter((family) => leaseFamily(inputs.own, family)).map((family) => ({
+      inputs,
+      config,
+      family,
+      link: vxlanDeviceName(config.vni, family),
+    }));
+    return (peer) => {
+      const objects: KernelObject[] = [];
+      for (const half of halves) planPeerFamily(peer, half, objects);
+      return objects;
+    };
   },
   podMtuBytes: ({ own, underlay }, config) =>
     Math.min(
@@ -68,16 +77,17 @@ function planDevice({ own, underlay }: Inputs, config: VxlanConfig, family: Fami
   ];
 }
 
-interface PeerFamilyWork {
+/** What all peers of one family have in common. */
+interface Half {
   readonly inputs: Inputs;
   readonly config: VxlanConfig;
   readonly family: Family;
-  readonly objects: KernelObject[];
+  readonly link: string;
 }
 
-function planPeerFamily(peer: Lease, { inputs, config, family, objects }: PeerFamilyWork): void {
+function planPeerFamily(peer: Lease, { inputs, config, family, link }: Half, objects: KernelObject[]): void {
   const theirs = leaseFamily(peer, family);
-  if (theirs === undefined || leaseFamily(inputs.own, family) === undefined) return;
+  if (theirs === undefined) return;
   const { subnet, publicIp, vtep } = theirs;
   const direct = config.directRouting ? inputs.underlay.onLink(publicIp) : undefined;
   if (direct !== undefined) {
@@ -85,7 +95,6 @@ function planPeerFamily(peer: Lease, { inputs, config, family, objects }: PeerFa
     return;
   }
   if (vtep === undefined || familyOf(publicIp) !== family) return;
-  const link = vxlanDeviceName(config.vni, family);
   const base = prefixBase(subnet);
   objects.push(
     { kind: 'neighbour', link, ip: base, mac: vtep.mac },

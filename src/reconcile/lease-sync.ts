@@ -65,7 +65,7 @@ export function syncLeases(table: PeerTable, options: LeaseSyncOptions): LeaseSy
       const lease = leases.peers.get(node);
       if (lease === undefined) continue;
       const peer = table.set(lease);
-      table.claim(peer, objectsOf);
+      table.claim(peer, lease, objectsOf);
       touched.push(peer);
     }
   }
@@ -89,14 +89,13 @@ function compareLeases(
   const added: string[] = [];
   for (const name of names === 'all' ? leases.peers.keys() : names) {
     const peer = table.find(name);
-    const lease = leases.peers.get(name);
-    if (lease === undefined) {
-      if (peer !== undefined) gone.push(peer);
-    } else if (peer === undefined) {
-      added.push(name);
-    } else if (!table.isPlannedBy(peer, lease)) {
-      different.push(name);
+    if (peer === undefined) {
+      if (leases.peers.has(name)) added.push(name);
+      continue;
     }
+    const lease = leases.peers.get(name);
+    if (lease === undefined) gone.push(peer);
+    else if (!table.isPlannedBy(peer, lease)) different.push(name);
   }
   if (names === 'all') {
     for (const peer of table.peers()) {
@@ -111,9 +110,8 @@ function compareLeases(
 function unclaimed(table: PeerTable, before: readonly KernelObject[], objectsOf: ObjectsOf): Change[] {
   const changes: Change[] = [];
   for (const object of before) {
-    const key = keyOf(object);
-    if (table.holderOf(key, objectsOf) !== undefined) continue;
-    changes.push({ verb: 'remove', key, object, why: 'lease gone or changed' });
+    if (table.holderOf(keyOf(object), objectsOf) !== undefined) continue;
+    changes.push({ verb: 'remove', object, why: 'lease gone or changed' });
   }
   return changes;
 }

@@ -35,20 +35,22 @@ export function runNodeStage(
   const changing = new Set<Key>();
   const possible: Change[] = [];
   for (const change of changes) {
-    changing.add(change.key);
+    const key = keyOf(change.object);
+    changing.add(key);
     if (change.conflict) {
       const message = `Cannot create ${describe(change.object)}: ${change.why}`;
       const conflict: Failure = { kind: 'conflict', message };
       pass.fail(conflict);
-      onFailure(change.key, conflict);
+      onFailure(key, conflict);
     } else {
       possible.push(change);
     }
   }
   pass.apply(target, possible, (change, problem) => {
-    if (problem !== undefined) return onFailure(change.key, problem);
-    if (applied.has(change.key)) pass.repaired(change);
-    applied.add(change.key);
+    const key = keyOf(change.object);
+    if (problem !== undefined) return onFailure(key, problem);
+    if (applied.has(key)) pass.repaired(change);
+    applied.add(key);
   });
   for (const object of desired) {
     const key = keyOf(object);
@@ -74,7 +76,7 @@ function compareScope(
   const failure = target.observe(scope, { claims, probe: desired }, ({ object, owner }) => {
     const key = keyOf(object);
     if (wanted.has(key)) observed.set(key, object);
-    else if (owner === 'ours') stale.push({ verb: 'remove', key, object, why: 'not wanted' });
+    else if (owner === 'ours') stale.push({ verb: 'remove', object, why: 'not wanted' });
   });
   const changes: Comparison['changes'][number][] = [];
   for (const object of desired) {
@@ -86,7 +88,6 @@ function compareScope(
     const conflict = differs.verb === 'conflict';
     changes.push({
       verb: conflict ? 'create' : differs.verb,
-      key,
       object,
       was: have,
       why: differs.why,

@@ -52,10 +52,12 @@ export function lookAtPeers(
     if (owner === 'ours' && object.kind === 'route') ownRoutes++;
     const holder = table.holderOf(key, objectsOf);
     if (holder === undefined) {
-      if (owner === 'ours') stale.push({ verb: 'remove', key, object, why: 'no lease for it' });
+      if (owner === 'ours') stale.push({ verb: 'remove', object, why: 'no lease for it' });
       return;
     }
     const { peer, slot } = holder;
+    // Of several routes to one destination the kernel shows, and takes, the first.
+    if ((table.present.get(peer) & (1 << slot)) !== 0) return;
     table.present.add(peer, 1 << slot);
     if (difference(holder.object, object) === undefined) table.seen.add(peer, 1 << slot);
   });
@@ -116,7 +118,7 @@ function addChanges(
     if ((wanted & bit) === 0) return;
     const isThere = (present & bit) !== 0;
     const why = isThere ? 'was changed' : 'was missing';
-    batch.push({ peer, node, bit, verb: isThere ? 'replace' : 'create', key: keyOf(object), object, why });
+    batch.push({ peer, node, bit, verb: isThere ? 'replace' : 'create', object, why });
   });
 }
 

@@ -108,10 +108,9 @@ export class PeerTable {
   }
 
   /** Enters the keys of a peer's objects, except those that another peer holds. */
-  claim(peer: Peer, objectsOf: ObjectsOf): void {
-    const lease = this.#leases.at(peer);
-    const objects = lease === undefined ? [] : objectsOf(lease);
-    if (objects.length > SLOTS) throw new RangeError(`${objects.length} objects for peer '${lease?.node}'`);
+  claim(peer: Peer, lease: Lease, objectsOf: ObjectsOf): void {
+    const objects = objectsOf(lease);
+    if (objects.length > SLOTS) throw new RangeError(`${objects.length} objects for peer '${lease.node}'`);
     let slots = 0;
     objects.forEach((object, slot) => {
       const key = keyOf(object);
@@ -141,6 +140,9 @@ export class PeerTable {
   /** Forgets every key, to enter all peers anew after the plan has changed as a whole. */
   replan(objectsOf: ObjectsOf): void {
     this.#byKey.clear();
-    for (const peer of this.peers()) this.claim(peer, objectsOf);
+    for (const peer of this.peers()) {
+      const lease = this.#leases.at(peer);
+      if (lease !== undefined) this.claim(peer, lease, objectsOf);
+    }
   }
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Lease, LeaseSet } from '../model/lease.ts';
-import type { KernelObject, Key } from '../model/objects.ts';
+import { type Key, type KernelObject, keyOf } from '../model/objects.ts';
 import type { Dirt } from './dirt.ts';
 import { syncLeases } from './lease-sync.ts';
 import { type NodeStage, runNodeStage } from './node-stage.ts';
@@ -92,7 +92,7 @@ function remove(
   isRepair: boolean = false,
 ): void {
   pass.apply(target, changes, (change, failure) => {
-    if (failure !== undefined) onFailure(`remove ${change.key}` as Key, failure);
+    if (failure !== undefined) onFailure(`remove ${keyOf(change.object)}` as Key, failure);
     else if (isRepair) pass.repaired(change);
   });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Prefix } from '../model/ip.ts';
-import type { KernelObject, Key } from '../model/objects.ts';
+import type { KernelObject } from '../model/objects.ts';
 
 /** Whose an object is. Only `ours` may be removed; what is not known to be ours is not. */
 export type Owner = 'ours' | 'kernel' | 'alien';
@@ -48,7 +48,6 @@ export type Verb = 'create' | 'replace' | 'recreate' | 'remove';
 /** One step towards the desired state. */
 export interface Change {
   readonly verb: Verb;
-  readonly key: Key;
   /** As it should be; for `remove`, as it is. */
   readonly object: KernelObject;
   /** For `replace`: as it is, where that is known. */

@@ -60,7 +60,10 @@ export class BenchNode implements Disposable {
   }
 
   /** Tells when the first and the last of `count` routes came into the kernel; by events, at no cost to the agent. */
-  untilRoutes(count: number): Promise<{ readonly firstMs: number; readonly lastMs: number }> {
+  untilRoutes(
+    count: number,
+    protocol: number = ROUTE_PROTOCOL,
+  ): Promise<{ readonly firstMs: number; readonly lastMs: number }> {
     const socket = inNetns(this.netns, () =>
       openNetlink({
         protocol: NETLINK_ROUTE,
@@ -76,8 +79,7 @@ export class BenchNode implements Disposable {
         onLost: (reason) => reject(new Error(`The witness lost events: ${reason}`)),
         onDatagram: (bytes) =>
           eachMessage(bytes, bytes.length, ({ type }, payload) => {
-            if (type !== RTM.NEWROUTE || routeMessage.read(payload).header.protocol !== ROUTE_PROTOCOL)
-              return;
+            if (type !== RTM.NEWROUTE || routeMessage.read(payload).header.protocol !== protocol) return;
             if (seen++ === 0) firstMs = performance.now();
             if (seen !== count) return;
             resolve({ firstMs, lastMs: performance.now() });

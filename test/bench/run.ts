@@ -107,7 +107,7 @@ async function convergeRows(options: SeedOptions): Promise<Row[]> {
   const tools: ToolTimes[] = [];
   for (let i = 0; i < runs; i++) {
     ours.push(await converge(options));
-    tools.push(programWithTools(options));
+    tools.push(await programWithTools(options));
   }
   const row = (measure: string, values: number[]): Row => ({
     measure: `${name}: ${measure}`,

@@ -5,7 +5,7 @@
  * @module
  */
 import { expect, test } from 'bun:test';
-import { describe, type KernelObject } from '../../src/model/objects.ts';
+import { describe, type KernelObject, keyOf } from '../../src/model/objects.ts';
 import type { Observed } from '../../src/reconcile/target.ts';
 import { macOf, vxlanLink } from '../sim/samples.ts';
 import { CLAIMS, make, observe } from './hands.ts';
@@ -38,7 +38,8 @@ const EVERYTHING: readonly KernelObject[] = [
   ...[...upLink(6), ADDRESS6, NEIGHBOUR6, FDB6, ROUTE6, DIRECT6],
 ];
 
-const gone = (object: KernelObject) => `gone ${lineOf(object)}`;
+/** A thing that goes may have lost its parts before it is announced. */
+const gone = (object: KernelObject) => `gone ${keyOf(object)}`;
 
 const MISHAPS: readonly Mishap[] = [
   {
@@ -98,6 +99,12 @@ const MISHAPS: readonly Mishap[] = [
     act: (alien) => alien.remove(LINK6),
     lost: [LINK6, UP6, ADDRESS6, NEIGHBOUR6, FDB6, ROUTE6],
     announced: [gone(LINK6), gone(NEIGHBOUR6), gone(ROUTE6)],
+  },
+  {
+    what: 'a device gets another name',
+    act: (alien) => alien.setLink(LINK4.name, { name: 'mine' }),
+    lost: [LINK4, UP4, ADDRESS4, NEIGHBOUR4, FDB4, ROUTE4],
+    announced: ['look link flannel.1 was renamed mine', 'underlay link mine'],
   },
   {
     what: 'a device is set down',
@@ -213,7 +220,7 @@ async function equip(world: World): Promise<string[]> {
   make(world, ...EVERYTHING);
   observe(world, 'links');
   world.listen({
-    moved: ({ object }: Observed, isGone) => void heard.push(`${isGone ? 'gone ' : ''}${lineOf(object)}`),
+    moved: ({ object }: Observed, isGone) => void heard.push(isGone ? gone(object) : lineOf(object)),
     look: (cause) => void heard.push(`look ${cause}`),
     underlay: (event) =>
       void heard.push(`underlay ${event.kind} ${event.kind === 'link' ? event.name : event.link}`),

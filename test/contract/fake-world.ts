@@ -37,7 +37,7 @@ export function showFakeKernel({ links, routes }: FakeKernel): string[] {
     for (const [ip, mac] of neighbours) lines.push(lineOf({ kind: 'neighbour', link: name, ip, mac }));
     for (const [mac, dst] of fdb) lines.push(lineOf({ kind: 'fdb', link: name, mac, dst }));
   }
-  for (const route of routes.values()) if (route.protocol !== RTPROT.KERNEL) lines.push(lineOf(route));
+  for (const route of routes.all()) if (route.protocol !== RTPROT.KERNEL) lines.push(lineOf(route));
   return lines.sort();
 }
 

@@ -17,7 +17,7 @@ export const CLAIMS: Claims = {
 
 /** One change of one object. */
 export function change(verb: Verb, object: KernelObject, was?: KernelObject): Change {
-  return { verb, key: keyOf(object), object, was, why: 'a test wants it' };
+  return { verb, object, was, why: 'a test wants it' };
 }
 
 /** Makes changes in one batch and gives back what failed. As in the engine, links are looked at first. */

@@ -153,12 +153,6 @@ const PEER_DAMAGES: readonly Damage[] = [
       `bridge fdb replace ${scene.peer.mac} dev ${scene.device} dst ${stranger(scene).gateway}`,
   },
   {
-    what: 'forwarding entry given a second destination',
-    repaired: /^fdb .*(changed|missing)/,
-    commands: (scene) =>
-      `bridge fdb append ${scene.peer.mac} dev ${scene.device} dst ${stranger(scene).gateway}`,
-  },
-  {
     what: 'all neighbours flushed',
     repaired: /^neighbour .*missing/,
     commands: ({ device }) => `ip neighbour flush dev ${device} nud permanent`,

@@ -9,8 +9,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Family } from '../../src/model/ip.ts';
-import type { LinkRecord, Overlay } from './agent-overlay.ts';
-import { sorted } from './agent-overlay.ts';
+import { type AddressRecord, type LinkRecord, type Overlay, sorted } from './agent-overlay.ts';
 import type { Lab, LabNode } from './lab.ts';
 import type { WitnessRecord } from './witness.ts';
 
@@ -143,7 +142,7 @@ export function deviceName(family: Family, { vni = 1 }: DeviceOptions = {}): str
 
 interface Lists {
   readonly links: LinkRecord[];
-  readonly addresses: unknown[];
+  readonly addresses: AddressRecord[];
   readonly routes: WitnessRecord[];
   readonly neighbours: unknown[];
   readonly forwarding: unknown[];

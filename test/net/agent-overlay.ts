@@ -61,11 +61,21 @@ export interface LinkRecord {
   readonly acceptRa: string;
 }
 
+/** One address. */
+export interface AddressRecord {
+  readonly link: string;
+  readonly local: string | undefined;
+  readonly prefixlen: number;
+  readonly scope: string;
+  /** IPv4 addresses have one: the name of their link. */
+  readonly label: string | undefined;
+}
+
 /** Everything; each list is sorted by its text. */
 export interface Overlay {
   readonly links: readonly LinkRecord[];
   /** Without link-local ones, which the kernel makes. */
-  readonly addresses: readonly unknown[];
+  readonly addresses: readonly AddressRecord[];
   /** All routes of table main but the kernel's own. */
   readonly routes: readonly WitnessRecord[];
   readonly neighbours: readonly unknown[];
@@ -112,7 +122,7 @@ function readLinks(node: LabNode): Link[] {
   return v.parse(v.array(linkSchema), node.ip('link'));
 }
 
-function readAddresses(node: LabNode) {
+function readAddresses(node: LabNode): AddressRecord[] {
   return v
     .parse(v.array(addressSchema), node.ip('address'))
     .flatMap(({ ifname, addr_info }) =>

@@ -54,20 +54,11 @@ test(
   async () => {
     const node = lab.node(1);
     node.run('ip', 'address', 'add', '172.31.5.5/32', 'dev', 'flannel.1');
-    const { peer, device, family } = sceneIn(4);
-    const damage = { repaired: /^route /, commands: `ip -${family} route flush dev ${device} proto 102` };
-    await expectRepair(node, damage, pods);
-    node.run('ip', 'link', 'set', device, 'mtu', '1299');
-    await Bun.sleep(100);
-    expect(readOverlay(node).addresses).toContainEqual({
-      link: 'flannel.1',
-      local: '172.31.5.5',
-      prefixlen: 32,
-      scope: 'global',
-      label: 'flannel.1',
-    });
+    // The repair of something else shows that the agent has looked since.
+    await expectRepair(node, { repaired: /^link /, commands: 'ip link set flannel.1 mtu 1299' }, pods);
+    const locals = readOverlay(node).addresses.map(({ local }) => local);
+    expect(locals).toContain('172.31.5.5');
     node.run('ip', 'address', 'delete', '172.31.5.5/32', 'dev', 'flannel.1');
-    expect(peer.base).not.toBe('');
   },
   TIMEOUT_MS,
 );

@@ -10,6 +10,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Netns } from '../../ffi/netns.ts';
 import { Agent, type AgentExtras, type Site } from '../../src/cli/demo/agents.ts';
 import { addPod, type Pod } from '../../src/cli/demo/pods.ts';
 import { makeSite } from '../../src/cli/demo/site.ts';
@@ -69,6 +70,11 @@ export class Lab implements AsyncDisposable {
   /** Below it is everything that agents write. */
   get directory(): string {
     return this.site.directory;
+  }
+
+  /** The namespace of the bridge `br0`, which has a port for each node, named as the node. */
+  get bridge(): Netns {
+    return this.#underlay.bridge;
   }
 
   /** A node by its number, from 1. */

@@ -6,21 +6,11 @@
  *
  * @module
  */
-import {
-  addressBits,
-  type Family,
-  familyOf,
-  type Ip,
-  type Mac,
-  type Prefix,
-  prefixContains,
-  prefixOf,
-} from '../../src/model/ip.ts';
+import { addressBits, type Family, familyOf, type Mac } from '../../src/model/ip.ts';
 import {
   type AddressObject,
   type FdbObject,
   type KernelObject,
-  type Key,
   keyOf,
   type LinkObject,
   type NeighbourObject,
@@ -30,6 +20,7 @@ import {
 import { ERRNO } from '../../src/netlink/error.ts';
 import { RTPROT } from '../../src/netlink/route.ts';
 import { type FakeLink, FakeLinks, headroomBytes } from './fake-links.ts';
+import { connectedRoute, FakeRoutes } from './fake-routes.ts';
 
 /** Who does something: the kernel does not announce to us what we have asked for ourselves. */
 export type Actor = 'us' | 'another';
@@ -38,6 +29,8 @@ export type Actor = 'us' | 'another';
 export interface FakeEvent {
   readonly object: KernelObject;
   readonly gone: boolean;
+  /** For a link that was renamed. */
+  readonly formerName?: string;
 }
 
 /** The answer to a request: 0, or an errno. */
@@ -46,8 +39,7 @@ export type Errno = number;
 /** One network namespace. */
 export class FakeKernel {
   readonly links = new FakeLinks();
-  /** By destination and metric, which are what one route takes another's place by. */
-  readonly routes = new Map<string, RouteObject>();
+  readonly routes = new FakeRoutes();
   /** Settings below /proc/sys that are not a link's. */
   readonly sysctls = new Map<string, string>();
   readonly files = new Map<string, string>();
@@ -119,7 +111,8 @@ export class FakeKernel {
     if (link === undefined) return ERRNO.ENODEV;
     if (this.links.get(to) !== undefined) return ERRNO.EEXIST;
     this.links.rename(link, to);
-    this.#announceLink(link, 'another');
+    this.routes.renameLink(name, to);
+    this.events.push({ object: this.links.object(link), gone: false, formerName: name });
     return 0;
   }
 
@@ -156,16 +149,16 @@ export class FakeKernel {
     const link = this.links.get(route.link);
     if (link === undefined) return ERRNO.ENODEV;
     if (!link.up) return ERRNO.ENETDOWN;
-    if (route.gateway !== undefined && !route.onlink && !this.#reaches(link, route.gateway))
+    if (route.gateway !== undefined && !route.onlink && !this.routes.reaches(link.name, route.gateway))
       return ERRNO.ENETUNREACH;
-    this.routes.set(routeSlot(route), route);
+    this.routes.set(route);
     this.#announce(actor, route, false);
     return 0;
   }
 
   /** Removes the route if gateway, link and protocol are those that are named. */
   removeRoute(route: RouteObject, actor: Actor): Errno {
-    const there = this.routes.get(routeSlot(route));
+    const there = this.routes.inPlaceOf(route);
     if (
       there === undefined ||
       there.link !== route.link ||
@@ -231,10 +224,10 @@ export class FakeKernel {
   /** Drops neighbours and routes: IPv4 routes silently, IPv6 routes aloud (`fib_sync_down_dev`, `rt6_ifdown`). */
   #flush(link: FakeLink, only?: Family): void {
     this.#flushNeighbours(link, only);
-    for (const route of [...this.routes.values()]) {
+    for (const route of this.routes.all(link.name)) {
       const family = familyOf(route.dst);
-      if (route.link !== link.name || (only !== undefined && family !== only)) continue;
-      if (family === 4) this.routes.delete(routeSlot(route));
+      if (only !== undefined && family !== only) continue;
+      if (family === 4) this.routes.delete(route);
       else this.#dropRoute(route, 'another');
     }
   }
@@ -247,14 +240,14 @@ export class FakeKernel {
   }
 
   #dropRoute(route: RouteObject, actor: Actor): void {
-    this.routes.delete(routeSlot(route));
+    this.routes.delete(route);
     this.#announce(actor, route, true);
   }
 
   #forgetAddress(link: FakeLink, address: AddressObject, actor: Actor): void {
     link.addresses.delete(keyOf(address));
     this.#announce(actor, address, true);
-    const connected = this.routes.get(routeSlot(connectedRoute(address)));
+    const connected = this.routes.inPlaceOf(connectedRoute(address));
     if (connected?.link === link.name && connected.protocol === RTPROT.KERNEL)
       this.#dropRoute(connected, 'another');
   }
@@ -263,16 +256,9 @@ export class FakeKernel {
   #connect(address: AddressObject): void {
     if (address.length === addressBits(4) && familyOf(address.ip) === 4) return;
     const route = connectedRoute(address);
-    if (this.routes.has(routeSlot(route))) return;
-    this.routes.set(routeSlot(route), route);
+    if (this.routes.inPlaceOf(route) !== undefined) return;
+    this.routes.set(route);
     this.#announce('another', route, false);
-  }
-
-  #reaches(link: FakeLink, gateway: Ip): boolean {
-    return [...this.routes.values()].some(
-      (route) =>
-        route.gateway === undefined && route.link === link.name && prefixContains(route.dst, gateway),
-    );
   }
 
   #announceLink(link: FakeLink, actor: Actor): void {
@@ -297,23 +283,4 @@ export interface LinkChange {
   readonly mtuBytes?: number | undefined;
   readonly mac?: Mac | undefined;
   readonly device?: Pick<VxlanDevice, 'local' | 'parent' | 'learning'> | undefined;
-}
-
-const IPV6_METRIC = 1024;
-const IPV6_CONNECTED_METRIC = 256;
-
-function routeSlot({ dst, metric }: { dst: Prefix; metric: number | undefined }): Key {
-  return `${dst} ${metric ?? (familyOf(dst) === 6 ? IPV6_METRIC : 0)}` as Key;
-}
-
-function connectedRoute({ ip, length, link }: AddressObject): RouteObject {
-  return {
-    kind: 'route',
-    dst: prefixOf(ip, length),
-    gateway: undefined,
-    link,
-    onlink: false,
-    protocol: RTPROT.KERNEL,
-    metric: familyOf(ip) === 6 ? IPV6_CONNECTED_METRIC : undefined,
-  };
 }

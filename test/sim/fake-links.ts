@@ -4,7 +4,13 @@
  * @module
  */
 import type { Ip, Mac } from '../../src/model/ip.ts';
-import type { AddressObject, LinkObject, OtherDevice, VxlanDevice } from '../../src/model/objects.ts';
+import {
+  type AddressObject,
+  keyOf,
+  type LinkObject,
+  type OtherDevice,
+  type VxlanDevice,
+} from '../../src/model/objects.ts';
 
 /** A link with all that stands on it, except routes. */
 export interface FakeLink {
@@ -67,6 +73,9 @@ export class FakeLinks {
   rename(link: FakeLink, name: string): void {
     this.#byName.delete(link.name);
     link.name = name;
+    const addresses = [...link.addresses.values()].map((address) => ({ ...address, link: name }));
+    link.addresses.clear();
+    for (const address of addresses) link.addresses.set(keyOf(address), address);
     this.#byName.set(name, link);
   }
 

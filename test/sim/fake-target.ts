@@ -38,6 +38,9 @@ export class FakeTarget implements Target {
   /** Told how many changes are asked for at once, before they are made. */
   onApply: (changes: readonly Change[]) => void = () => undefined;
 
+  /** Links that only have the names of ours. */
+  #foreign: ReadonlySet<string> = new Set();
+
   constructor(kernel: FakeKernel) {
     this.kernel = kernel;
   }
@@ -64,18 +67,21 @@ export class FakeTarget implements Target {
   *#find(scope: Scope, { claims, probe }: Look): Generator<Observed> {
     const { links, routes } = this.kernel;
     const claimed = links.all().filter(({ name }) => claims.links.has(name));
+    const [foreign, own] = partition(claimed, ({ device }) => device.type === 'other');
     switch (scope) {
       case 'links':
+        this.#foreign = new Set(foreign.map(({ name }) => name));
         for (const link of claimed) yield withOwner(links.object(link), claims);
         break;
       case 'node':
-        for (const { addresses } of links.all())
-          for (const address of addresses.values()) yield withOwner(address, claims);
+        for (const { name, addresses } of links.all())
+          if (!this.#foreign.has(name))
+            for (const address of addresses.values()) yield withOwner(address, claims);
         for (const object of probe) yield* this.#probe(object);
         break;
       case 'peers':
-        for (const route of routes.values()) yield withOwner(route, claims);
-        for (const { name: link, neighbours, fdb } of claimed) {
+        for (const route of routes.all()) if (!this.#foreign.has(route.link)) yield withOwner(route, claims);
+        for (const { name: link, neighbours, fdb } of own) {
           for (const [ip, mac] of neighbours) yield ours({ kind: 'neighbour', link, ip, mac });
           for (const [mac, dst] of fdb) yield ours({ kind: 'fdb', link, mac, dst });
         }
@@ -103,11 +109,21 @@ export class FakeTarget implements Target {
   #change(change: Change): Failure | undefined {
     const { verb, object } = change;
     const injected = this.fault(change);
-    if (injected === 0 && 'link' in object && this.kernel.links.get(object.link) === undefined)
-      return verb === 'remove' ? undefined : noLink(verb, object, object.link);
+    const missing = injected === 0 ? this.#missingLink(object) : undefined;
+    if (missing !== undefined) return verb === 'remove' ? undefined : noLink(verb, object, missing);
     const errno = injected === 0 ? this.#request(change) : injected;
     if (errno === 0 || isAlreadyDone(verb, object, errno)) return undefined;
     return changeFailure(verb, object, netlinkError(errno));
+  }
+
+  /** The link that the object needs, if there is none of that name to work on. */
+  #missingLink(object: KernelObject): string | undefined {
+    const { links } = this.kernel;
+    if ('link' in object)
+      return links.get(object.link) && !this.#foreign.has(object.link) ? undefined : object.link;
+    const parent =
+      object.kind === 'link' && object.device.type === 'vxlan' ? object.device.parent : undefined;
+    return links.get(parent) ? undefined : parent;
   }
 
   #request({ verb, object, was }: Change): Errno {
@@ -152,13 +168,15 @@ export function deliverEvents(kernel: FakeKernel, claims: Claims, sink: EventSin
   for (const event of kernel.events.splice(0)) deliver(event, claims, sink);
 }
 
-function deliver({ object, gone }: FakeEvent, claims: Claims, sink: EventSink): void {
+function deliver({ object, gone, formerName }: FakeEvent, claims: Claims, sink: EventSink): void {
   const link = object.kind === 'link' ? object.name : 'link' in object ? object.link : '';
   const claimed = claims.links.has(link);
   const observed = withOwner(object, claims);
   switch (object.kind) {
     case 'link':
     case 'up':
+      if (formerName !== undefined && claims.links.has(formerName))
+        sink.look(`link ${formerName} was renamed ${link}`);
       if (claimed) sink.moved(observed, gone);
       else if (object.kind === 'link')
         sink.underlay({ kind: 'link', name: link, index: 0, mtuBytes: object.mtuBytes, up: !gone, gone });
@@ -175,6 +193,10 @@ function deliver({ object, gone }: FakeEvent, claims: Claims, sink: EventSink): 
     case 'fdb':
       if (claimed) sink.moved(observed, gone);
   }
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(test), items.filter((item) => !test(item))];
 }
 
 function ours(object: KernelObject): Observed {
