@@ -24,16 +24,17 @@ import type { Pass } from '../reconcile/pass.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 import type { Claims, Observed, Target } from '../reconcile/target.ts';
 import type { HostSnapshot } from '../underlay/snapshot.ts';
+import { ClaimsKeeper } from './claims-keeper.ts';
 import type { Identity } from './identity.ts';
 import type { AgentJournal } from './journal.ts';
 import { OwnLeaseClaim } from './own-lease.ts';
 import {
   interfaceStatus,
   kernelProblems,
-  missingFamilies,
   ownLeaseStatus,
   passStatus,
   peerStatuses,
+  vtepMacs,
 } from './report.ts';
 import { type HostEvent, UnderlayFollower } from './underlay-follower.ts';
 
@@ -74,12 +75,12 @@ export class Agent {
   readonly #families: readonly Family[];
   readonly #underlay: UnderlayFollower;
   readonly #ownLease: OwnLeaseClaim;
+  readonly #claims: ClaimsKeeper;
   readonly #reconciler: Reconciler;
   readonly #repairs = new Map<string, number>();
   #leases: LeaseSet | undefined;
   #lastPass: PassStatus | undefined;
   #readyAfterMs: number | undefined;
-  #stateProblem: Problem | undefined;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -98,6 +99,12 @@ export class Agent {
       random,
       onLease: (own) => this.#replan(own, 'own lease'),
       onProblem: (trouble) => journal.problem('lease', trouble),
+    });
+    this.#claims = new ClaimsKeeper({
+      clock,
+      random,
+      onClaims: parts.onClaims,
+      onProblem: (trouble) => journal.problem('state', trouble),
     });
     this.#reconciler = new Reconciler({
       target,
@@ -125,6 +132,7 @@ export class Agent {
   /** Ends the work. The kernel keeps what it has: pods go on talking. */
   stop(): void {
     this.#ownLease.stop();
+    this.#claims.stop();
     this.#reconciler.stop();
     this.#parts.source.close();
   }
@@ -184,7 +192,7 @@ export class Agent {
       networkV6: network.ipv6?.network,
       interface: interfaceStatus(this.#underlay.current),
       lease: ownLeaseStatus(this.#ownLease.current),
-      vtepMacs: network.backend.type === 'vxlan' ? { ipv4: identity.macIpv4, ipv6: identity.macIpv6 } : {},
+      vtepMacs: vtepMacs(network, identity),
       store: source.status(),
       peers: [...peerStatuses(this.#reconciler)],
       refused: this.#leases?.refused ?? [],
@@ -194,13 +202,12 @@ export class Agent {
   }
 
   #blockingProblems(): Problem[] {
-    const { network, source, settings } = this.#parts;
+    const { source, settings } = this.#parts;
     const problems: (Problem | undefined)[] = [
       this.#underlay.problem,
-      ...missingFamilies(network, this.#underlay.current),
       this.#ownLease.problem,
       source.status().problem,
-      this.#stateProblem,
+      this.#claims.problem,
       ...kernelProblems(this.#reconciler),
     ];
     const found = problems.filter((each) => each !== undefined);
@@ -252,7 +259,7 @@ export class Agent {
   }
 
   #replan(own: OwnLease, cause: string): void {
-    const { settings, network, formerLinks, journal, onClaims } = this.#parts;
+    const { settings, network, formerLinks, journal } = this.#parts;
     const underlay = this.#underlay.current;
     if (underlay === undefined) return;
     journal.ownLease(own);
@@ -261,8 +268,7 @@ export class Agent {
     const links = desired.node.flatMap((object) => (object.kind === 'link' ? [object.name] : []));
     const networks = this.#families.flatMap((family) => networkFamily(network, family)?.network ?? []);
     const claims = { links: new Set([...links, ...formerLinks]), networks };
-    this.#stateProblem = onClaims(claims);
-    journal.problem('state', this.#stateProblem);
+    this.#claims.keep(claims);
     this.#reconciler.setDesired(desired, claims, cause);
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { FAMILIES, type Family } from '../model/ip.ts';
+import { FAMILIES, type Family, type Mac } from '../model/ip.ts';
 import { type Lease, leaseFamily } from '../model/lease.ts';
 import type { OwnLease } from '../model/lease-source.ts';
 import { type NetworkConfig, networkFamily } from '../model/network.ts';
@@ -16,9 +16,11 @@ import type {
   PeerStatus,
 } from '../model/status.ts';
 import type { Underlay } from '../model/underlay.ts';
+import { vxlanDeviceName } from '../plan/vxlan.ts';
 import type { Pass } from '../reconcile/pass.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { FailureKind } from '../reconcile/target.ts';
+import type { Identity } from './identity.ts';
 
 /** More failures than this are only counted: one cause makes thousands. */
 const FAILURES_MAX = 20;
@@ -46,17 +48,17 @@ export function kernelProblems(reconciler: Reconciler): Problem[] {
   return problems;
 }
 
-/** Enabled families for which the interface has no address: their half of the node is missing. */
-export function missingFamilies(network: NetworkConfig, underlay: Underlay | undefined): Problem[] {
-  if (underlay === undefined) return [];
-  return FAMILIES.filter((family) => networkFamily(network, family) && !hasAddress(underlay, family)).map(
-    (family) =>
-      problem('interface-no-address', `Interface ${underlay.name} has no usable IPv${family} address`),
+/** The addresses of the VTEP devices for the status, by the devices' names. */
+export function vtepMacs(network: NetworkConfig, identity: Identity): Record<string, Mac> {
+  const { backend } = network;
+  if (backend.type !== 'vxlan') return {};
+  const families = FAMILIES.filter((family) => networkFamily(network, family));
+  return Object.fromEntries(
+    families.map((family) => [
+      vxlanDeviceName(backend.vni, family),
+      family === 4 ? identity.macIpv4 : identity.macIpv6,
+    ]),
   );
-}
-
-function hasAddress(underlay: Underlay, family: Family): boolean {
-  return (family === 4 ? underlay.ipv4 : underlay.ipv6) !== undefined;
 }
 
 /** One peer for the status. */

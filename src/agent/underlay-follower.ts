@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Family, Ip } from '../model/ip.ts';
-import type { Problem } from '../model/problem.ts';
+import { classify, type Family, type Ip } from '../model/ip.ts';
+import { type Problem, problem } from '../model/problem.ts';
 import type { Result } from '../model/result.ts';
 import type { InterfaceChoice } from '../model/settings.ts';
-import type { Underlay } from '../model/underlay.ts';
+import { type Underlay, underlayIp } from '../model/underlay.ts';
 import { NOTHING_ON_LINK, onLinkOf } from '../underlay/on-link.ts';
 import { sameUnderlay, selectUnderlay } from '../underlay/select.ts';
 import type { HostSnapshot } from '../underlay/snapshot.ts';
@@ -33,6 +33,7 @@ export class UnderlayFollower {
   readonly #options: UnderlayFollowerOptions;
   #current: Underlay | undefined;
   #problem: Problem | undefined;
+  #lack: Problem | undefined;
 
   constructor(options: UnderlayFollowerOptions) {
     this.#options = options;
@@ -43,14 +44,14 @@ export class UnderlayFollower {
     return this.#current;
   }
 
-  /** Why there is no choice at present. */
+  /** Why there is no choice at present, or which address it lacks. */
   get problem(): Problem | undefined {
-    return this.#problem;
+    return this.#problem ?? this.#lack;
   }
 
   /** Whether an event may change the choice. Pods come and go without being asked about. */
   concerns({ kind, link }: HostEvent): boolean {
-    if (this.#current === undefined || this.#problem !== undefined) return true;
+    if (this.#current === undefined || this.problem !== undefined) return true;
     return link === this.#current.name || (kind === 'route' && this.#options.needsOnLink);
   }
 
@@ -70,7 +71,43 @@ export class UnderlayFollower {
     }
     this.#problem = undefined;
     const before = this.#current;
-    this.#current = selected.value;
-    return before === undefined || !sameUnderlay(before, selected.value);
+    const now = before === undefined ? selected.value : keepAddresses(selected.value, before);
+    this.#current = now;
+    this.#lack = lackOf({ found: selected.value, kept: now }, families);
+    return before === undefined || !sameUnderlay(before, now);
   }
+}
+
+/**
+ * An address that goes away is about to come back, or to be followed by another (DHCP, a restart of the
+ * network service): the old one stays until then, for without it the node would give up its subnet and with
+ * that its pods. A link-local address takes no other's place.
+ */
+function keepAddresses(found: Underlay, before: Underlay): Underlay {
+  if (found.name !== before.name) return found;
+  const from = (family: Family) => (isWorse(found, before, family) ? before : found);
+  const { ipv4, publicIpv4 } = from(4);
+  const { ipv6, publicIpv6 } = from(6);
+  return { ...found, ipv4, publicIpv4, ipv6, publicIpv6 };
+}
+
+function isWorse(found: Underlay, before: Underlay, family: Family): boolean {
+  const [now, then] = [underlayIp(found, family), underlayIp(before, family)];
+  if (now === undefined || then === undefined) return now === undefined;
+  return classify(now) === 'link-local' && classify(then) !== 'link-local';
+}
+
+/** A family that the interface has no address of; without any it would not have been chosen. */
+function lackOf(
+  { found, kept }: { found: Underlay; kept: Underlay },
+  families: readonly Family[],
+): Problem | undefined {
+  for (const family of families) {
+    const [now, former] = [underlayIp(found, family), underlayIp(kept, family)];
+    if (now !== undefined && now === former) continue;
+    const stays = former === undefined ? '' : `, ${former} stays in use`;
+    const message = `Interface ${found.name} has no usable IPv${family} address${stays}`;
+    return problem('interface-no-address', message);
+  }
+  return undefined;
 }

@@ -137,12 +137,19 @@ export class PeerTable {
     if (lease !== undefined) this.#leases.delete(lease.node);
   }
 
-  /** Forgets every key, to enter all peers anew after the plan has changed as a whole. */
-  replan(objectsOf: ObjectsOf): void {
+  /** Enters all keys anew after the plan has changed. What is planned as before is still as good as it was. */
+  replan(before: ObjectsOf | undefined, objectsOf: ObjectsOf): void {
     this.#byKey.clear();
     for (const peer of this.peers()) {
       const lease = this.#leases.at(peer);
-      if (lease !== undefined) this.claim(peer, lease, objectsOf);
+      if (lease === undefined) continue;
+      const applied = this.applied.get(peer);
+      this.claim(peer, lease, objectsOf);
+      if (before !== undefined && samePlan(before(lease), objectsOf(lease))) this.applied.set(peer, applied);
     }
   }
+}
+
+function samePlan(a: readonly KernelObject[], b: readonly KernelObject[]): boolean {
+  return a.length === b.length && a.every((object, slot) => describe(object) === describe(b[slot] ?? object));
 }

@@ -207,12 +207,16 @@ export class Reconciler {
   #adopt(): void {
     if (this.#next === undefined || this.#running) return;
     const { desired, claims } = this.#next;
+    const before = this.#nodeObjects;
     this.#next = undefined;
+    this.#nodeObjects = new Map([...desired.node, ...desired.files].map((object) => [keyOf(object), object]));
+    for (const key of this.#applied) {
+      const [was, is] = [before.get(key), this.#nodeObjects.get(key)];
+      if (was === undefined || is === undefined || describe(was) !== describe(is)) this.#applied.delete(key);
+    }
+    this.#table.replan(this.#desired?.peer, desired.peer);
     this.#desired = desired;
     this.#claims = claims;
-    this.#nodeObjects = new Map([...desired.node, ...desired.files].map((object) => [keyOf(object), object]));
-    this.#applied.clear();
-    this.#table.replan(desired.peer);
     this.#fullPassDone = false;
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Lease, LeaseSet } from '../model/lease.ts';
-import { type Key, type KernelObject, keyOf } from '../model/objects.ts';
+import { type KernelObject, type Key, keyOf } from '../model/objects.ts';
 import type { Dirt } from './dirt.ts';
 import { syncLeases } from './lease-sync.ts';
 import { type NodeStage, runNodeStage } from './node-stage.ts';
