@@ -185,3 +185,8 @@ function describeDevice(device: VxlanDevice | OtherDevice): string {
   const flags = `${learning ? 'learning' : 'nolearning'}${gbp ? ' gbp' : ''}`;
   return `type vxlan id ${vni} local ${local ?? 'none'} dev ${parent ?? 'none'} dstport ${port} ${flags}`;
 }
+
+/** Whether two objects are wanted alike in every field. */
+export function sameObject(a: KernelObject, b: KernelObject): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}

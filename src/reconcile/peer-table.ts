@@ -7,7 +7,7 @@
 import { HashIndex, hashText } from '../model/hash-index.ts';
 import type { Lease } from '../model/lease.ts';
 import { LeaseTable } from '../model/lease-table.ts';
-import { type KernelObject, type Key, keyOf } from '../model/objects.ts';
+import { type KernelObject, type Key, keyOf, sameObject } from '../model/objects.ts';
 
 /** A peer has at most this many objects; a slot is an object's place in the peer's plan. */
 const SLOTS = 16;
@@ -151,5 +151,5 @@ export class PeerTable {
 }
 
 function samePlan(a: readonly KernelObject[], b: readonly KernelObject[]): boolean {
-  return a.length === b.length && a.every((object, slot) => describe(object) === describe(b[slot] ?? object));
+  return a.length === b.length && a.every((object, slot) => sameObject(object, b[slot] ?? object));
 }

@@ -6,7 +6,7 @@
  */
 import type { Clock, Timer } from '../model/clock.ts';
 import type { Lease, LeaseSet } from '../model/lease.ts';
-import { type KernelObject, type Key, keyOf } from '../model/objects.ts';
+import { type KernelObject, type Key, keyOf, sameObject } from '../model/objects.ts';
 import { difference } from './diff.ts';
 import { Dirt } from './dirt.ts';
 import { Pass } from './pass.ts';
@@ -212,7 +212,7 @@ export class Reconciler {
     this.#nodeObjects = new Map([...desired.node, ...desired.files].map((object) => [keyOf(object), object]));
     for (const key of this.#applied) {
       const [was, is] = [before.get(key), this.#nodeObjects.get(key)];
-      if (was === undefined || is === undefined || describe(was) !== describe(is)) this.#applied.delete(key);
+      if (was === undefined || is === undefined || !sameObject(was, is)) this.#applied.delete(key);
     }
     this.#table.replan(this.#desired?.peer, desired.peer);
     this.#desired = desired;
