@@ -6,16 +6,9 @@
  */
 import type { LeaseSet } from '../model/lease.ts';
 import { type KernelObject, keyOf } from '../model/objects.ts';
+import type { Holds } from './holds.ts';
 import type { ObjectsOf, Peer, PeerTable } from './peer-table.ts';
 import type { Change } from './target.ts';
-
-/** Fewer removals than this are never held back: a cluster of three may lose two. */
-const HELD_MIN = 3;
-
-/** Whether removing `count` of `total` is so much that a second list must agree first. */
-export function exceedsBlastLimit(count: number, total: number): boolean {
-  return count >= HELD_MIN && count * 2 > total;
-}
 
 /** What {@link syncLeases} is told. */
 export interface LeaseSyncOptions {
@@ -23,8 +16,8 @@ export interface LeaseSyncOptions {
   /** The peers to compare. */
   readonly names: ReadonlySet<string> | 'all';
   readonly objectsOf: ObjectsOf;
-  /** Whether a second complete list has agreed with a large removal. */
-  readonly confirmed: boolean;
+  /** Keeps peers whose lease is gone until a second list agrees, if they are many. */
+  readonly holds: Holds;
 }
 
 /** What follows from the leases. */
@@ -35,16 +28,13 @@ export interface LeaseSync {
   readonly touched: readonly Peer[];
   /** The names of those that are gone. */
   readonly departed: readonly string[];
-  /** How many peers stay although their lease is gone, until a second list agrees. */
-  readonly held: number;
 }
 
 /** See the module. Nothing is removed before the leases are synced. */
 export function syncLeases(table: PeerTable, options: LeaseSyncOptions): LeaseSync {
-  const { leases, names, objectsOf, confirmed } = options;
-  const { gone, different, added } = compareLeases(table, leases, names);
-  const hold = !leases.synced || (exceedsBlastLimit(gone.length, table.size) && !confirmed);
-  const departing = hold ? [] : gone;
+  const { leases, names, objectsOf, holds } = options;
+  const { gone, different, added } = compareLeases(table, options);
+  const departed = leases.synced ? holds.release(gone, table.size) : [];
   const before: KernelObject[] = [];
   const release = (peer: Peer) => {
     const lease = table.leaseOf(peer);
@@ -53,8 +43,8 @@ export function syncLeases(table: PeerTable, options: LeaseSyncOptions): LeaseSy
     before.push(...objects);
   };
   // All that goes is released before anything is claimed: a subnet may pass from one node to another.
-  const departed = departing.map((peer) => table.leaseOf(peer)?.node ?? '');
-  for (const peer of departing) {
+  for (const node of departed) {
+    const peer = table.find(node) ?? -1;
     release(peer);
     table.remove(peer);
   }
@@ -69,22 +59,20 @@ export function syncLeases(table: PeerTable, options: LeaseSyncOptions): LeaseSy
       touched.push(peer);
     }
   }
-  return { removals: unclaimed(table, before, objectsOf), touched, departed, held: hold ? gone.length : 0 };
+  // What was released may be what another peer has been waiting for.
+  if (before.length > 0) touched.push(...table.claimShadowed(objectsOf));
+  return { removals: unclaimed(table, before, objectsOf), touched, departed };
 }
 
 /** Names, not leases: of a first list there are thousands, and each is made from its text when it is its turn. */
 interface LeaseComparison {
-  readonly gone: readonly Peer[];
+  readonly gone: readonly string[];
   readonly different: readonly string[];
   readonly added: readonly string[];
 }
 
-function compareLeases(
-  table: PeerTable,
-  leases: LeaseSet,
-  names: ReadonlySet<string> | 'all',
-): LeaseComparison {
-  const gone: Peer[] = [];
+function compareLeases(table: PeerTable, { leases, names, holds }: LeaseSyncOptions): LeaseComparison {
+  const gone: string[] = [];
   const different: string[] = [];
   const added: string[] = [];
   for (const name of names === 'all' ? leases.peers.keys() : names) {
@@ -94,13 +82,17 @@ function compareLeases(
       continue;
     }
     const lease = leases.peers.get(name);
-    if (lease === undefined) gone.push(peer);
-    else if (!table.isPlannedBy(peer, lease)) different.push(name);
+    if (lease === undefined) {
+      gone.push(name);
+      continue;
+    }
+    holds.returned(name);
+    if (!table.isPlannedBy(peer, lease)) different.push(name);
   }
   if (names === 'all') {
     for (const peer of table.peers()) {
       const node = table.leaseOf(peer)?.node;
-      if (node !== undefined && !leases.peers.has(node)) gone.push(peer);
+      if (node !== undefined && !leases.peers.has(node)) gone.push(node);
     }
   }
   return { gone, different, added };

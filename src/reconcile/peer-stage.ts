@@ -6,7 +6,7 @@
  */
 import { keyOf } from '../model/objects.ts';
 import { difference } from './diff.ts';
-import { exceedsBlastLimit } from './lease-sync.ts';
+import { exceedsBlastLimit, type Holds } from './holds.ts';
 import type { Pass } from './pass.ts';
 import type { ObjectsOf, Peer, PeerTable } from './peer-table.ts';
 import type { Retries } from './retries.ts';
@@ -25,23 +25,24 @@ export interface PeerStage {
   readonly pass: Pass;
   readonly retries: Retries;
   readonly objectsOf: ObjectsOf;
+  readonly holds: Holds;
   readonly monotonicMs: () => number;
   readonly yieldNow: () => Promise<void>;
+  /** Whether nothing more is to be done, also in the middle of a pass. */
+  readonly isStopped: () => boolean;
 }
 
 /** What a look at the peers' objects has found besides what the table marks. */
 export interface PeerLook {
-  /** Ours, and nobody wants it. */
+  /** Ours, nobody wants it, and it need not wait for a second list. */
   readonly stale: readonly Change[];
-  /** How many of them stay until a second list agrees. */
-  readonly held: number;
   readonly failure: Failure | undefined;
 }
 
 /** Streams all routes, neighbours and forwarding entries past the table. */
 export function lookAtPeers(
-  { target, claims, table, objectsOf }: PeerStage,
-  { mayRemove, confirmed }: { mayRemove: boolean; confirmed: boolean },
+  { target, claims, table, objectsOf, holds }: PeerStage,
+  mayRemove: boolean,
 ): PeerLook {
   const stale: Change[] = [];
   let ownRoutes = 0;
@@ -62,8 +63,9 @@ export function lookAtPeers(
     if (difference(holder.object, object) === undefined) table.seen.add(peer, 1 << slot);
   });
   const staleRoutes = stale.filter(({ object }) => object.kind === 'route').length;
-  const hold = !mayRemove || (exceedsBlastLimit(staleRoutes, ownRoutes) && !confirmed);
-  return { stale: hold ? [] : stale, held: hold ? stale.length : 0, failure };
+  const known = mayRemove && failure === undefined;
+  const goes = known && holds.releaseStrays(stale.length, exceedsBlastLimit(staleRoutes, ownRoutes));
+  return { stale: goes ? stale : [], failure };
 }
 
 /** Objects to bring about, by peer: bits are slots. */
@@ -82,7 +84,7 @@ export function* unseenSlots({ table, retries }: PeerStage): Generator<readonly 
 
 /** Brings the wanted slots about, in batches, yielding between them. */
 export async function applySlots(stage: PeerStage, wanted: WantedSlots): Promise<void> {
-  const { monotonicMs, yieldNow } = stage;
+  const { monotonicMs, yieldNow, isStopped } = stage;
   let batch: PeerChange[] = [];
   let heldSinceMs = monotonicMs();
   for (const [peer, slots] of wanted) {
@@ -92,6 +94,7 @@ export async function applySlots(stage: PeerStage, wanted: WantedSlots): Promise
     batch = [];
     if (monotonicMs() - heldSinceMs < HOLD_MS_MAX) continue;
     await yieldNow();
+    if (isStopped()) return;
     heldSinceMs = monotonicMs();
   }
   applyBatch(stage, batch);

@@ -64,6 +64,8 @@ export class PeerTable {
   readonly #leases = new LeaseTable();
   /** Values are peer times {@link SLOTS} plus slot. */
   readonly #byKey = new HashIndex();
+  /** Peers that plan a key which another peer holds. */
+  readonly #shadowed = new Set<Peer>();
 
   get size(): number {
     return this.#leases.size;
@@ -112,9 +114,13 @@ export class PeerTable {
     const objects = objectsOf(lease);
     if (objects.length > SLOTS) throw new RangeError(`${objects.length} objects for peer '${lease.node}'`);
     let slots = 0;
+    this.#shadowed.delete(peer);
     objects.forEach((object, slot) => {
       const key = keyOf(object);
-      if (this.holderOf(key, objectsOf) !== undefined) return;
+      if (this.holderOf(key, objectsOf) !== undefined) {
+        this.#shadowed.add(peer);
+        return;
+      }
       this.#byKey.insert(hashText(key), peer * SLOTS + slot);
       slots |= 1 << slot;
     });
@@ -131,8 +137,26 @@ export class PeerTable {
     this.slots.set(peer, 0);
   }
 
+  /** Whether another peer holds a key that this one plans. */
+  isShadowed(peer: Peer): boolean {
+    return this.#shadowed.has(peer);
+  }
+
+  /** Enters the shadowed peers again, which keys may have been released for, and gives them back. */
+  claimShadowed(objectsOf: ObjectsOf): Peer[] {
+    const peers = [...this.#shadowed];
+    for (const peer of peers) {
+      const lease = this.#leases.at(peer);
+      if (lease === undefined) continue;
+      this.release(peer, objectsOf(lease));
+      this.claim(peer, lease, objectsOf);
+    }
+    return peers;
+  }
+
   /** Forgets a peer whose keys are released. */
   remove(peer: Peer): void {
+    this.#shadowed.delete(peer);
     const lease = this.#leases.at(peer);
     if (lease !== undefined) this.#leases.delete(lease.node);
   }

@@ -9,6 +9,7 @@ import type { Lease, LeaseSet } from '../model/lease.ts';
 import { type KernelObject, type Key, keyOf, sameObject } from '../model/objects.ts';
 import { difference } from './diff.ts';
 import { Dirt } from './dirt.ts';
+import { Holds } from './holds.ts';
 import { Pass } from './pass.ts';
 import { type Peer, PeerTable } from './peer-table.ts';
 import { Retries } from './retries.ts';
@@ -50,9 +51,7 @@ export class Reconciler {
   #nodeObjects = new Map<Key, KernelObject>();
   #claims: Claims = { links: new Set(), networks: [] };
   #leases: LeaseSet | undefined;
-  /** How many complete lists have come, and at which of them a removal was held. */
-  #lists = 0;
-  #heldAtList: number | undefined;
+  readonly #holds = new Holds();
   #running = false;
   #stopped = false;
   #notBeforeMs = 0;
@@ -76,9 +75,11 @@ export class Reconciler {
   setLeases(leases: LeaseSet, changed: ReadonlySet<string> | 'all', cause: string): void {
     const first = this.#leases === undefined;
     this.#leases = leases;
-    if (changed === 'all') this.#lists++;
     this.#dirt.leases(changed, cause);
-    if (first) this.#dirt.everything(cause);
+    const isComplete = changed === 'all' && leases.synced;
+    if (isComplete) this.#holds.listed();
+    // A list may settle what the last look had to leave.
+    if (first || (isComplete && (this.#holds.hasStrays || !this.#fullPassDone))) this.#dirt.everything(cause);
     this.#schedule();
   }
 
@@ -180,7 +181,7 @@ export class Reconciler {
   }
 
   async #run(): Promise<void> {
-    const { clock, onPass } = this.#options;
+    const { clock, onPass, onHeld } = this.#options;
     this.#adopt();
     if (this.#running || this.#stopped || this.#desired === undefined || this.#leases === undefined) return;
     this.#running = true;
@@ -190,11 +191,10 @@ export class Reconciler {
     const dirt = this.#dirt;
     this.#dirt = new Dirt();
     const pass = new Pass(dirt.cause, startMs);
-    const confirmed = this.#heldAtList !== undefined && this.#lists > this.#heldAtList;
     const leases = this.#leases;
-    await runPass(pass, dirt, { ...this.#passContext(this.#desired), leases, confirmed });
+    await runPass(pass, dirt, { ...this.#passContext(this.#desired), leases });
     if (dirt.full) this.#fullPassDone ||= leases.synced;
-    this.#noteHeld(pass.held > 0, leases.synced);
+    if (this.#holds.takeNeed()) onHeld();
     const durationMs = clock.monotonicMs() - startMs;
     this.#notBeforeMs = startMs + durationMs + Math.min(GAP_MS_MAX, Math.max(GAP_MS_MIN, durationMs * 2));
     if (dirt.full) this.#planAudit(durationMs);
@@ -220,7 +220,7 @@ export class Reconciler {
     this.#fullPassDone = false;
   }
 
-  #passContext(desired: DesiredState): Omit<PassContext, 'leases' | 'confirmed'> {
+  #passContext(desired: DesiredState): Omit<PassContext, 'leases'> {
     const { target, clock, yieldNow } = this.#options;
     return {
       target,
@@ -230,29 +230,25 @@ export class Reconciler {
       peerRetries: this.#peerRetries,
       nodeRetries: this.#nodeRetries,
       applied: this.#applied,
+      holds: this.#holds,
       settled: this.#fullPassDone,
       monotonicMs: clock.monotonicMs,
       yieldNow,
+      isStopped: () => this.#stopped,
     };
   }
 
-  /** A removal that is held waits for a list that is read after it was noticed. */
-  #noteHeld(held: boolean, synced: boolean): void {
-    if (!held) {
-      this.#heldAtList = undefined;
-    } else if (synced) {
-      this.#heldAtList ??= this.#lists;
-      this.#options.onHeld();
-    }
-  }
-
   #isApplied(peer: Peer): boolean {
-    return this.#table.applied.get(peer) === this.#table.slots.get(peer);
+    const { applied, slots } = this.#table;
+    return applied.get(peer) === slots.get(peer) && !this.#table.isShadowed(peer);
   }
 
   #planAudit(costMs: number): void {
     this.#audit?.cancel();
     const delayMs = Math.max(AUDIT_MS_MIN, costMs * AUDIT_COST_FACTOR);
-    this.#audit = this.#options.clock.schedule(Math.min(delayMs, 600_000), () => this.look('audit'));
+    this.#audit = this.#options.clock.schedule(Math.min(delayMs, 600_000), () => {
+      if (this.#holds.count > 0) this.#options.onHeld();
+      this.look('audit');
+    });
   }
 }

@@ -7,6 +7,7 @@
 import type { Lease, LeaseSet } from '../model/lease.ts';
 import { type KernelObject, type Key, keyOf } from '../model/objects.ts';
 import type { Dirt } from './dirt.ts';
+import type { Holds } from './holds.ts';
 import { syncLeases } from './lease-sync.ts';
 import { type NodeStage, runNodeStage } from './node-stage.ts';
 import type { Pass } from './pass.ts';
@@ -33,21 +34,20 @@ export interface PassContext {
   readonly nodeRetries: Retries;
   /** The node's own objects that were right before: to change them is a repair. */
   readonly applied: Set<Key>;
-  /** Whether a second complete list has agreed with a large removal. */
-  readonly confirmed: boolean;
+  readonly holds: Holds;
   /** Whether everything was looked at with this plan before: what is stray since then was put there by others. */
   readonly settled: boolean;
   readonly monotonicMs: () => number;
   readonly yieldNow: () => Promise<void>;
+  readonly isStopped: () => boolean;
 }
 
 /** Runs a pass over what is dirty, and notes what it did in `pass`. */
 export async function runPass(pass: Pass, dirt: Dirt, context: PassContext): Promise<void> {
-  const { table, desired, leases, confirmed, peerRetries } = context;
+  const { table, desired, leases, holds, peerRetries } = context;
   const names = dirt.names ?? new Set<string>();
-  const sync = syncLeases(table, { leases, names, objectsOf: desired.peer, confirmed });
+  const sync = syncLeases(table, { leases, names, objectsOf: desired.peer, holds });
   for (const name of sync.departed) peerRetries.cleared(name);
-  pass.held = sync.held;
   const failing = new Set<string>();
   const stage = nodeStage(pass, context, failing);
   if (dirt.full) {
@@ -59,10 +59,11 @@ export async function runPass(pass: Pass, dirt: Dirt, context: PassContext): Pro
     remove(stage, sync.removals);
     await applySlots(peerStage(pass, context), wantedSlots(dirt, sync.touched, context));
   }
+  pass.held = holds.count;
 }
 
 async function fullPass(context: PassContext, stage: NodeStage, removals: readonly Change[]): Promise<void> {
-  const { desired, leases, confirmed, settled } = context;
+  const { desired, leases, holds, settled } = context;
   const { pass, onFailure } = stage;
   const peers = peerStage(pass, context);
   const isLink = (object: KernelObject) => object.kind === 'link';
@@ -70,18 +71,19 @@ async function fullPass(context: PassContext, stage: NodeStage, removals: readon
   const rest = desired.node.filter((object) => !isLink(object));
   const strays = runNodeStage('node', rest, stage);
   remove(stage, removals);
-  remove(stage, strays, settled);
-  const look = lookAtPeers(peers, { mayRemove: leases.synced, confirmed });
+  if (leases.synced) remove(stage, strays, settled);
+  const wereHeld = holds.hasStrays;
+  const look = lookAtPeers(peers, leases.synced);
   if (look.failure === undefined) {
-    pass.held += look.held;
-    remove(stage, look.stale, settled && !confirmed);
+    remove(stage, look.stale, settled && !wereHeld);
     await applySlots(peers, unseenSlots(peers));
+    if (context.isStopped()) return;
+    // The routes have moved to the links that are wanted: the others can go without loss.
+    if (leases.synced) remove(stage, staleLinks, settled);
   } else {
     pass.fail(look.failure);
     onFailure('look peers' as Key, look.failure);
   }
-  // The routes have moved to the links that are wanted: the others can go without loss.
-  remove(stage, staleLinks, settled);
   runNodeStage('files', desired.files, stage);
 }
 
@@ -97,7 +99,7 @@ function remove(
   });
 }
 
-/** The peers of changed leases whole, of the others what was reported. */
+/** The peers of changed leases whole, and those that fail; of the others what was reported. */
 function wantedSlots(
   dirt: Dirt,
   touched: readonly Peer[],
@@ -108,7 +110,7 @@ function wantedSlots(
   for (const [name, slots] of dirt.slots) {
     const peer = table.find(name);
     if (peer === undefined) peerRetries.cleared(name);
-    else wanted.set(peer, (wanted.get(peer) ?? 0) | slots);
+    else wanted.set(peer, (wanted.get(peer) ?? 0) | (peerRetries.get(name) === undefined ? slots : ~0));
   }
   return wanted;
 }
@@ -128,15 +130,5 @@ function nodeStage(pass: Pass, context: PassContext, failing: Set<string>): Node
 }
 
 function peerStage(pass: Pass, context: PassContext): PeerStage {
-  const { target, claims, table, desired, peerRetries, monotonicMs, yieldNow } = context;
-  return {
-    target,
-    claims,
-    table,
-    pass,
-    retries: peerRetries,
-    objectsOf: desired.peer,
-    monotonicMs,
-    yieldNow,
-  };
+  return { ...context, pass, retries: context.peerRetries, objectsOf: context.desired.peer };
 }

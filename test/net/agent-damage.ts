@@ -7,8 +7,9 @@ import { expect } from 'bun:test';
 import type { Pod } from '../../src/cli/demo/pods.ts';
 import { readView, viewLines } from '../../src/cli/demo/view.ts';
 import type { Family } from '../../src/model/ip.ts';
-import { deviceName, type LeasePart } from './agent-expected.ts';
+import { deviceName } from './agent-expected.ts';
 import { readOverlay } from './agent-overlay.ts';
+import type { LeasePart } from './agent-store.ts';
 import { eventually, expectPodsTalk, type LogLine, readLog, repairsOf } from './agent-support.ts';
 import type { LabNode } from './lab.ts';
 

@@ -4,32 +4,13 @@
  *
  * @module
  */
-import { Database } from 'bun:sqlite';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as v from 'valibot';
 import type { Family } from '../../src/model/ip.ts';
 import { type AddressRecord, type LinkRecord, type Overlay, sorted } from './agent-overlay.ts';
+import { type LeasePart, type LeaseRecord, leaseOf, readLeases } from './agent-store.ts';
 import type { Lab, LabNode } from './lab.ts';
 import type { WitnessRecord } from './witness.ts';
-
-/** One family of a lease. */
-export interface LeasePart {
-  /** `10.42.7.0/24`. */
-  readonly subnet: string;
-  /** `10.42.7.0`. */
-  readonly base: string;
-  readonly publicIp: string;
-  /** Empty without VXLAN. */
-  readonly mac: string;
-}
-
-/** A row of the lease store. */
-export interface LeaseRecord {
-  readonly node: string;
-  readonly attributes: string;
-  readonly parts: ReadonlyMap<Family, LeasePart>;
-}
 
 /** How the VXLAN devices are configured. */
 export interface DeviceOptions {
@@ -46,51 +27,6 @@ export interface DeviceOptions {
 
 /** Our mark on routes; flanneld's is `boot`. */
 const PROTOCOL = '102';
-
-const vtepSchema = v.optional(v.strictObject({ VNI: v.number(), VtepMAC: v.string() }));
-const attributesSchema = v.strictObject({
-  PublicIP: v.string(),
-  PublicIPv6: v.nullable(v.string()),
-  BackendType: v.string(),
-  BackendData: vtepSchema,
-  BackendV6Data: vtepSchema,
-});
-const rowSchema = v.object({
-  node: v.string(),
-  subnet: v.nullable(v.string()),
-  subnet6: v.nullable(v.string()),
-  attributes: v.string(),
-});
-
-/** The lease store as any program with SQLite reads it, by the names of the nodes. */
-export function readLeases(lab: Lab): LeaseRecord[] {
-  using database = new Database(join(lab.directory, 'leases.db'), { readonly: true });
-  using query = database.prepare(
-    'SELECT node, subnet, subnet6, attributes FROM lease WHERE removed_ms IS NULL ORDER BY node',
-  );
-  return v.parse(v.array(rowSchema), query.all()).map(({ node, subnet, subnet6, attributes }) => {
-    const said = v.parse(attributesSchema, JSON.parse(attributes));
-    const parts = new Map<Family, LeasePart>();
-    if (subnet !== null) parts.set(4, leasePart(subnet, said.PublicIP, said.BackendData?.VtepMAC));
-    if (subnet6 !== null)
-      parts.set(6, leasePart(subnet6, said.PublicIPv6 ?? '', said.BackendV6Data?.VtepMAC));
-    return { node, attributes, parts };
-  });
-}
-
-/** The lease of one node. */
-export function leaseOf(lab: Lab, node: LabNode): LeaseRecord {
-  const lease = readLeases(lab).find((each) => each.node === node.name);
-  if (lease === undefined) throw new Error(`No lease of ${node.name}`);
-  return lease;
-}
-
-/** One family of a lease that has to be there. */
-export function partOf(lease: LeaseRecord, family: Family): LeasePart {
-  const part = lease.parts.get(family);
-  if (part === undefined) throw new Error(`${lease.node} has no IPv${family} lease`);
-  return part;
-}
 
 /** What a node of a VXLAN network has to show. */
 export function vxlanOverlay(lab: Lab, node: LabNode, options: DeviceOptions = {}): Overlay {
@@ -160,10 +96,6 @@ function sortedOverlay(lists: Lists): Overlay {
     neighbours: sorted(lists.neighbours),
     forwarding: sorted(lists.forwarding),
   };
-}
-
-function leasePart(subnet: string, publicIp: string, mac: string | undefined): LeasePart {
-  return { subnet, base: subnet.slice(0, subnet.indexOf('/')), publicIp, mac: mac ?? '' };
 }
 
 function device(family: Family, { mac, publicIp }: LeasePart, options: DeviceOptions): LinkRecord {

@@ -1,7 +1,8 @@
 import { expect, test } from 'bun:test';
 import { FAMILIES } from '../../src/model/ip.ts';
-import { hostGwOverlay, leaseOf, readLeases, readSubnetEnv, subnetEnvText } from './agent-expected.ts';
+import { hostGwOverlay, readSubnetEnv, subnetEnvText } from './agent-expected.ts';
 import { readOverlay } from './agent-overlay.ts';
+import { leaseOf, readLeases } from './agent-store.ts';
 import { expectPodsTalk, TIMEOUT_MS } from './agent-support.ts';
 import { createLab } from './lab.ts';
 

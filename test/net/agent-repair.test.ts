@@ -3,8 +3,8 @@ import type { Pod } from '../../src/cli/demo/pods.ts';
 import { writeSysctls } from '../../src/cli/demo/topology.ts';
 import type { Family } from '../../src/model/ip.ts';
 import { DAMAGES, expectRepair, sceneOf } from './agent-damage.ts';
-import { leaseOf, partOf } from './agent-expected.ts';
 import { readOverlay } from './agent-overlay.ts';
+import { leaseOf, partOf } from './agent-store.ts';
 import { JSON_LOG, TIMEOUT_MS } from './agent-support.ts';
 import { createLab, type Lab } from './lab.ts';
 

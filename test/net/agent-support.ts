@@ -4,12 +4,13 @@
  * @module
  */
 import { expect } from 'bun:test';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Agent } from '../../src/cli/demo/agents.ts';
 import { allPairs, pingPairs } from '../../src/cli/demo/pings.ts';
 import type { Pod } from '../../src/cli/demo/pods.ts';
-import type { LabNode } from './lab.ts';
+import type { Lab, LabNode } from './lab.ts';
 
 /** A test of whole agents that takes longer hangs. */
 export const TIMEOUT_MS = 60_000;
@@ -50,6 +51,20 @@ export async function eventually<T>(look: () => T | Promise<T>, timeoutMs: numbe
 export function readLog({ logFile }: Pick<Agent, 'logFile'>): LogLine[] {
   const lines = readFileSync(logFile, 'utf8').split('\n').filter(Boolean);
   return lines.map((line) => v.parse(v.pipe(v.string(), v.parseJson(), logLineSchema), line));
+}
+
+/** Gives net-conf.json other members; agents read it when they start. */
+export function changeNetConf(lab: Lab, members: Readonly<Record<string, unknown>>): void {
+  const path = join(lab.directory, 'net-conf.json');
+  const before = v.parse(v.record(v.string(), v.unknown()), JSON.parse(readFileSync(path, 'utf8')));
+  writeFileSync(path, JSON.stringify({ ...before, ...members }));
+}
+
+/** Ends all agents, and starts them again when `change` has been made. */
+export async function restartAll(lab: Lab, change: () => void = () => {}): Promise<void> {
+  await Promise.all(lab.nodes.map((node) => node.stop()));
+  change();
+  await lab.startAll();
 }
 
 /** How often the agent has put something right. */

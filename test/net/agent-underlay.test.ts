@@ -1,15 +1,10 @@
 import { expect, test } from 'bun:test';
 import type { Pod } from '../../src/cli/demo/pods.ts';
 import { writeSysctls } from '../../src/cli/demo/topology.ts';
-import {
-  hostGwOverlay,
-  leaseOf,
-  partOf,
-  readSubnetEnv,
-  subnetEnvText,
-  vxlanOverlay,
-} from './agent-expected.ts';
+import { parseMac } from '../../src/model/ip.ts';
+import { hostGwOverlay, readSubnetEnv, subnetEnvText, vxlanOverlay } from './agent-expected.ts';
 import { linkIndex, type Overlay, readOverlay } from './agent-overlay.ts';
+import { leaseOf, partOf } from './agent-store.ts';
 import { eventually, expectPodsTalk, JSON_LOG, readLog, reasonsOf, TIMEOUT_MS } from './agent-support.ts';
 import { createLab, type Lab, type LabNode } from './lab.ts';
 import { run } from './witness.ts';
@@ -76,7 +71,8 @@ test.each(BACKENDS)(
         codes: expect.arrayContaining(['interface-missing']),
       });
     });
-    node.space.rtnl.addVeth({ name: 'eth0' }, { name: node.name, netns: lab.bridge });
+    const mac = parseMac('02:77:00:00:00:01');
+    node.space.rtnl.addVeth({ name: 'eth0', mac }, { name: node.name, netns: lab.bridge });
     run(lab.bridge, ['ip', 'link', 'set', node.name, 'master', 'br0', 'up']);
     writeSysctls(node.space.netns, { 'net/ipv6/conf/eth0/accept_dad': 0 });
     node.run('ip', 'link', 'set', 'eth0', 'up');

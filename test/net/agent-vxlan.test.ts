@@ -1,8 +1,9 @@
 import { expect, test } from 'bun:test';
 import { allPairs, pingPairs } from '../../src/cli/demo/pings.ts';
 import { FAMILIES, type Family } from '../../src/model/ip.ts';
-import { leaseOf, partOf, readLeases, readSubnetEnv, subnetEnvText, vxlanOverlay } from './agent-expected.ts';
+import { readSubnetEnv, subnetEnvText, vxlanOverlay } from './agent-expected.ts';
 import { readOverlay } from './agent-overlay.ts';
+import { leaseOf, partOf, readLeases } from './agent-store.ts';
 import { createLab } from './lab.ts';
 
 const TIMEOUT_MS = 60_000;

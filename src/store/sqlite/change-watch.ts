@@ -36,7 +36,7 @@ export class ChangeWatch {
   readonly #options: ChangeWatchOptions;
   readonly #directory: string;
   #watcher: FSWatcher | undefined;
-  /** The directory that is watched, as device and inode. */
+  /** Which directory is watched. */
   #watched: string | undefined;
   #failures = 0;
   #retry: Timer | undefined;
@@ -71,8 +71,7 @@ export class ChangeWatch {
   /** Sets the watch up again if the directory is another one by now. */
   check(): void {
     if (this.#watcher === undefined || identityOf(this.#directory) === this.#watched) return;
-    this.#drop();
-    this.start();
+    this.#restart();
   }
 
   /** Ends the watch for good. */
@@ -99,7 +98,7 @@ export class ChangeWatch {
       onChange();
     } else if (name === null || name === basename(this.#directory)) {
       // The directory itself was moved or removed: its watch is dead.
-      this.check();
+      this.#restart();
       onChange();
     }
   }
@@ -118,6 +117,11 @@ export class ChangeWatch {
     });
   }
 
+  #restart(): void {
+    this.#drop();
+    this.start();
+  }
+
   #drop(): void {
     this.#watcher?.close();
     this.#watcher = undefined;
@@ -126,7 +130,8 @@ export class ChangeWatch {
   }
 }
 
+/** What tells directories apart that have had one path. A new one often gets the inode of the old. */
 function identityOf(directory: string): string | undefined {
   const stat = statSync(directory, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
+  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { exceedsBlastLimit } from '../../../src/reconcile/lease-sync.ts';
+import { exceedsBlastLimit } from '../../../src/reconcile/holds.ts';
 import { Rig } from '../../sim/rig.ts';
 import { HOST_GW, leaseOf } from '../../sim/samples.ts';
 

@@ -1,0 +1,114 @@
+/**
+ * The lease store as any program with SQLite sees and changes it.
+ *
+ * @module
+ */
+import { Database } from 'bun:sqlite';
+import { utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import type { Family } from '../../src/model/ip.ts';
+import type { Lab, LabNode } from './lab.ts';
+
+/** One family of a lease. */
+export interface LeasePart {
+  /** `10.42.7.0/24`. */
+  readonly subnet: string;
+  /** `10.42.7.0`. */
+  readonly base: string;
+  readonly publicIp: string;
+  /** Empty without VXLAN. */
+  readonly mac: string;
+}
+
+/** A row of the lease store. */
+export interface LeaseRecord {
+  readonly node: string;
+  readonly attributes: string;
+  readonly parts: ReadonlyMap<Family, LeasePart>;
+}
+
+const vtepSchema = v.optional(v.strictObject({ VNI: v.number(), VtepMAC: v.string() }));
+const attributesSchema = v.strictObject({
+  PublicIP: v.string(),
+  PublicIPv6: v.nullable(v.string()),
+  BackendType: v.string(),
+  BackendData: vtepSchema,
+  BackendV6Data: vtepSchema,
+});
+const rowSchema = v.object({
+  node: v.string(),
+  subnet: v.nullable(v.string()),
+  subnet6: v.nullable(v.string()),
+  attributes: v.string(),
+});
+
+/** The lease store as any program with SQLite reads it, by the names of the nodes. */
+export function readLeases(lab: Lab): LeaseRecord[] {
+  using database = new Database(databaseOf(lab), { readonly: true });
+  using query = database.prepare(
+    'SELECT node, subnet, subnet6, attributes FROM lease WHERE removed_ms IS NULL ORDER BY node',
+  );
+  return v.parse(v.array(rowSchema), query.all()).map(({ node, subnet, subnet6, attributes }) => {
+    const said = v.parse(attributesSchema, JSON.parse(attributes));
+    const parts = new Map<Family, LeasePart>();
+    if (subnet !== null) parts.set(4, leasePart(subnet, said.PublicIP, said.BackendData?.VtepMAC));
+    if (subnet6 !== null)
+      parts.set(6, leasePart(subnet6, said.PublicIPv6 ?? '', said.BackendV6Data?.VtepMAC));
+    return { node, attributes, parts };
+  });
+}
+
+/** The lease of one node. */
+export function leaseOf(lab: Lab, node: LabNode): LeaseRecord {
+  const lease = readLeases(lab).find((each) => each.node === node.name);
+  if (lease === undefined) throw new Error(`No lease of ${node.name}`);
+  return lease;
+}
+
+/** One family of a lease that has to be there. */
+export function partOf(lease: LeaseRecord, family: Family): LeasePart {
+  const part = lease.parts.get(family);
+  if (part === undefined) throw new Error(`${lease.node} has no IPv${family} lease`);
+  return part;
+}
+
+/** Puts another text in the place of what the node tells its peers. */
+export function rewriteAttributes(lab: Lab, node: LabNode, rewrite: (attributes: string) => string): void {
+  const { attributes } = leaseOf(lab, node);
+  change(lab, 'UPDATE lease SET attributes = ?, revision = ? WHERE node = ?', [rewrite(attributes)], node);
+}
+
+/** Removes a lease as an agent does that takes an expired one over. */
+export function buryLease(lab: Lab, node: LabNode): void {
+  const sql = 'UPDATE lease SET subnet = NULL, subnet6 = NULL, removed_ms = ?, revision = ? WHERE node = ?';
+  change(lab, sql, [Date.now()], node);
+}
+
+/** Removes a lease without a trace, as nobody but an operator would. */
+export function deleteLease(lab: Lab, node: LabNode): void {
+  using database = new Database(databaseOf(lab));
+  database.run('DELETE FROM lease WHERE node = ?', [node.name]);
+}
+
+/** The database is changed in one transaction with a revision of its own, and its sibling touched after that. */
+function change(lab: Lab, sql: string, values: readonly (string | number)[], node: LabNode): void {
+  using database = new Database(databaseOf(lab));
+  database.transaction(() => {
+    database.run('UPDATE state SET revision = revision + 1');
+    const { revision } = v.parse(
+      v.object({ revision: v.number() }),
+      database.query('SELECT revision FROM state').get(),
+    );
+    database.run(sql, [...values, revision, node.name]);
+  })();
+  utimesSync(`${databaseOf(lab)}-changed`, new Date(), new Date());
+}
+
+function databaseOf(lab: Lab): string {
+  return join(lab.directory, 'leases.db');
+}
+
+function leasePart(subnet: string, publicIp: string, mac: string | undefined): LeasePart {
+  return { subnet, base: subnet.slice(0, subnet.indexOf('/')), publicIp, mac: mac ?? '' };
+}
