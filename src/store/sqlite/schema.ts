@@ -63,7 +63,8 @@ PRAGMA user_version = ${SCHEMA_VERSION};
  */
 export function prepareConnection(db: Database): void {
   db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  const isEmpty = checkVersion(db) === 0;
+  // In one transaction: between two reads another agent may make the tables, and they would seem a stranger's.
+  const isEmpty = within(db, 'BEGIN', () => checkVersion(db)) === 0;
   if (pragma(db, 'journal_mode = WAL') !== 'wal') {
     throw new RefusedError('store-unavailable', 'is on a file system without shared memory (no WAL)');
   }
@@ -94,11 +95,18 @@ function checkVersion(db: Database): number {
 }
 
 function createTables(db: Database): void {
-  db.run('BEGIN IMMEDIATE');
-  try {
+  within(db, 'BEGIN IMMEDIATE', () => {
     // Another process may have been faster.
     if (checkVersion(db) === 0) db.run(TABLES);
+  });
+}
+
+function within<T>(db: Database, begin: 'BEGIN' | 'BEGIN IMMEDIATE', fn: () => T): T {
+  db.run(begin);
+  try {
+    const result = fn();
     db.run('COMMIT');
+    return result;
   } catch (error) {
     if (db.inTransaction) db.run('ROLLBACK');
     throw error;
