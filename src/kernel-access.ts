@@ -79,7 +79,11 @@ export class KernelAccess {
 
   /** Reads what the underlay is chosen from. */
   readHost(canReach: Ip | undefined): Result<HostSnapshot, Problem> {
-    return readHost(this.#route, canReach);
+    const host = readHost(this.#route, canReach);
+    if (!host.ok) return host;
+    // Before the first look at the kernel this is all that tells which link an address event is about.
+    for (const link of host.value.links) if (!this.#claims.links.has(link.name)) this.target.links.set(link);
+    return host;
   }
 
   /** Says what is ours: events are told apart by it. */

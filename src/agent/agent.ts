@@ -210,7 +210,9 @@ export class Agent {
       this.#claims.problem,
       ...kernelProblems(this.#reconciler),
     ];
-    const found = problems.filter((each) => each !== undefined);
+    // What the store cannot do is the lease's problem as well.
+    const byMessage = new Map(problems.flatMap((each) => (each === undefined ? [] : [[each.message, each]])));
+    const found = [...byMessage.values()];
     if (found.length > 0 || this.#reconciler.converged) return found;
     return [problem('starting', `The network of node ${settings.nodeName} is being set up`)];
   }

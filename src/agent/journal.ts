@@ -40,12 +40,15 @@ export class AgentJournal {
   problem(place: ProblemPlace, problem: Problem | undefined): void {
     const before = this.#problems.get(place);
     if (problem?.message === before) return;
-    if (problem === undefined) {
-      this.#problems.delete(place);
-      this.#log.info('Problem is over', { where: place, was: before });
-    } else {
+    this.#problems.delete(place);
+    // One cause may be felt in two places: it is told once, and over when it is over in both.
+    const isElsewhere = (message: string) => [...this.#problems.values()].includes(message);
+    if (problem !== undefined) {
+      if (!isElsewhere(problem.message))
+        this.#log.warn(problem.message, { code: problem.code, remedy: problem.remedy });
       this.#problems.set(place, problem.message);
-      this.#log.warn(problem.message, { code: problem.code, remedy: problem.remedy });
+    } else if (before !== undefined && !isElsewhere(before)) {
+      this.#log.info('Problem is over', { where: place, was: before });
     }
   }
 

@@ -32,7 +32,7 @@ export interface LeaseSync {
 
 /** See the module. Nothing is removed before the leases are synced. */
 export function syncLeases(table: PeerTable, options: LeaseSyncOptions): LeaseSync {
-  const { leases, names, objectsOf, holds } = options;
+  const { leases, objectsOf, holds } = options;
   const { gone, different, added } = compareLeases(table, options);
   const departed = leases.synced ? holds.release(gone, table.size) : [];
   const before: KernelObject[] = [];

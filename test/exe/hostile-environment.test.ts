@@ -12,6 +12,9 @@ import { buildPlain, EXECUTABLE, makeScratch, PLAIN_BODY, PLAIN_OUTPUT, runProgr
 
 const TEST_TIMEOUT_MS = 30_000;
 
+/** A program that ends at once may be done before Bun has opened a file for its dump: one time in six. */
+const ATTEMPTS = 10;
+
 /** What a case may use; all of it is below one scratch directory. */
 interface Bait {
   /** A script that writes {@link marker}. */
@@ -113,9 +116,11 @@ describe.each(Object.entries(TRICKS))('%s', (_, trick) => {
   test(
     'a plain executable is not',
     () => {
-      const { status, stdout, traces } = fallFor(trick, [plain]);
-      const unmoved = status === 0 && stdout === PLAIN_OUTPUT && traces.length === 0;
-      expect(unmoved).toBe(trick.harmless === true);
+      const moved = Array.from({ length: trick.harmless ? 1 : ATTEMPTS }).some(() => {
+        const { status, stdout, traces } = fallFor(trick, [plain]);
+        return status !== 0 || stdout !== PLAIN_OUTPUT || traces.length > 0;
+      });
+      expect(moved).toBe(trick.harmless !== true);
     },
     TEST_TIMEOUT_MS,
   );

@@ -84,11 +84,44 @@ export async function expectPodsTalk(pods: readonly Pod[], timeoutMs = 5_000): P
 }
 
 /** What stands in the way, as `/readyz` tells programs. */
-export async function reasonsOf(node: LabNode): Promise<{ status: number; codes: string[]; text: string }> {
+export async function reasonsOf(node: LabNode): Promise<Reasons> {
   const answer = await node.agent.get('/readyz?format=json');
   if (answer === undefined) throw new Error(`The agent of ${node.name} does not answer`);
-  const { problems } = v.parse(readinessSchema, JSON.parse(answer.text));
-  return { status: answer.status, codes: problems.map(({ code }) => code), text: answer.text };
+  return parseReasons(answer.status, answer.text);
+}
+
+/** An answer of `/readyz?format=json`. */
+export interface Reasons {
+  readonly status: number;
+  readonly codes: readonly string[];
+  readonly messages: readonly string[];
+}
+
+/** Reads an answer of `/readyz?format=json`. */
+export function parseReasons(status: number, body: string): Reasons {
+  const { problems } = v.parse(readinessSchema, JSON.parse(body));
+  return {
+    status,
+    codes: problems.map(({ code }) => code),
+    messages: problems.map(({ message }) => message),
+  };
+}
+
+/**
+ * Waits until the agent says that it is not ready because of this, in `/readyz` and in the log, there once. Its
+ * process goes on. Gives back the message.
+ */
+export async function expectTrouble(node: LabNode, code: string, text: string): Promise<string> {
+  const message = await eventually(async () => {
+    const { status, codes, messages } = await reasonsOf(node);
+    expect({ status, codes }).toEqual({ status: 503, codes: expect.arrayContaining([code]) });
+    const found = messages[codes.indexOf(code)] ?? '';
+    expect(found).toContain(text);
+    return found;
+  });
+  await eventually(() => expect(readLog(node.agent).filter(({ msg }) => msg === message).length).toBe(1));
+  expect(node.running).toBe(true);
+  return message;
 }
 
 const readinessSchema = v.strictObject({

@@ -247,9 +247,13 @@ export class FakeKernel {
   #forgetAddress(link: FakeLink, address: AddressObject, actor: Actor): void {
     link.addresses.delete(keyOf(address));
     this.#announce(actor, address, true);
-    const connected = this.routes.inPlaceOf(connectedRoute(address));
-    if (connected?.link === link.name && connected.protocol === RTPROT.KERNEL)
-      this.#dropRoute(connected, 'another');
+    const connected = connectedRoute(address);
+    const isShared = [...link.addresses.values()].some(
+      (other) => connectedRoute(other).dst === connected.dst,
+    );
+    const there = this.routes.inPlaceOf(connected);
+    if (!isShared && there?.link === link.name && there.protocol === RTPROT.KERNEL)
+      this.#dropRoute(there, 'another');
   }
 
   /** The kernel's own route to the network of an address. */

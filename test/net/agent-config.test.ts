@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inNetns } from '../../ffi/netns.ts';
+import { TIMEOUT_MS } from './agent-support.ts';
+import { createLab, EXECUTABLE, type Lab } from './lab.ts';
+
+let lab: Lab;
+
+beforeAll(async () => {
+  lab = await createLab({ nodes: 1 });
+});
+
+afterAll(() => lab[Symbol.asyncDispose]());
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the executable in the node's namespace; one that does not end by itself is killed. */
+function runExecutable(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Outcome {
+  const { PATH = '' } = process.env;
+  const options = {
+    env: { PATH, NODE_NAME: 'node-1', ...environment },
+    stderr: 'pipe',
+    timeout: 10_000,
+  } as const;
+  const { exitCode, stdout, stderr } = inNetns(lab.node(1).space.netns, () =>
+    Bun.spawnSync([EXECUTABLE, ...args], { stdin: 'ignore', ...options }),
+  );
+  return { status: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+}
+
+/** The flags of an agent that would run. */
+function goodFlags(netConf = join(lab.directory, 'net-conf.json')): string[] {
+  const at = (name: string) => join(lab.directory, name);
+  const flags = { 'net-config-path': netConf, 'lease-db': at('leases.db'), 'subnet-file': at('subnet.env') };
+  const rest = { 'state-dir': at('state'), socket: at('agent.sock'), iface: 'eth0' };
+  return Object.entries({ ...flags, ...rest }).flatMap(([name, value]) => [`--${name}`, value]);
+}
+
+function expectRefused({ status, stdout, stderr }: Outcome, ...parts: readonly string[]): void {
+  expect({ status, stdout, lines: stderr.split('\n').length - 1 }).toEqual({
+    status: 1,
+    stdout: '',
+    lines: 1,
+  });
+  for (const part of parts) expect(stderr).toContain(part);
+  const node = lab.node(1);
+  expect(node.ip('link').map(({ ifname }) => ifname)).toEqual(['lo', 'eth0']);
+  expect(
+    [...node.ip('route'), ...node.ip('-6', 'route')].filter(({ protocol }) => protocol !== 'kernel'),
+  ).toEqual([]);
+}
+
+test.each([
+  { args: ['--ifcae', 'eth0'], parts: ['ifcae', 'unknown flag', "'iface'"] },
+  { args: ['--healthz-port', 'http'], parts: ['healthz-port', "'http'", 'integer'] },
+  { args: ['-healthz-port=70000'], parts: ['healthz-port', "'70000'", '65535'] },
+  { args: ['--subnet-lease-renew-margin=1440'], parts: ['subnet-lease-renew-margin', "'1440'", '1439'] },
+  { args: ['--ip-masq', 'true'], parts: ["'true'", '--ip-masq=true'] },
+  { args: ['--ip-masq=yes'], parts: ['ip-masq', "'yes'", 'true'] },
+  { args: ['--public-ip=node'], parts: ['public-ip', "'node'", 'IPv4'] },
+  { args: ['--iface-regex=('], parts: ['iface-regex', "'('"] },
+  { args: ['--kube-subnet-mgr'], parts: ['kube-subnet-mgr', '--lease-db'] },
+  { args: ['--etcd-endpoints=http://10.0.0.1:2379'], parts: ['etcd-endpoints', '--lease-db'] },
+  { args: ['--log-format=xml'], parts: ['log-format', "'xml'", 'json'] },
+  { args: ['--lease-db='], parts: ['lease-db', 'FILE'] },
+  {
+    args: ['--net-config-path=/nonexistent.json'],
+    parts: ['net-config-path', '/nonexistent.json', 'ENOENT'],
+  },
+])(
+  'flannelette run $args is refused in one line, and nothing is made',
+  ({ args, parts }) => {
+    expectRefused(runExecutable(['run', ...goodFlags(), ...args]), ...parts);
+  },
+  TIMEOUT_MS,
+);
+
+test.each([
+  { text: '', parts: ['net-conf.json', 'line 1'] },
+  { text: '{"Network": "10.42.0.0/16",}', parts: ['line 1 column 28', 'expected'] },
+  { text: '[]', parts: ['JSON object'] },
+  { text: '{"Network": "10.42.0.0/33"}', parts: ['Network', "'10.42.0.0/33'", 'IPv4 network'] },
+  { text: '{"Network": "fd42::/48"}', parts: ['Network', "'fd42::/48'", 'IPv4 network'] },
+  { text: '{"Network": "10.42.0.0/16", "SubnetLen": "24"}', parts: ['SubnetLen', '24', 'integer'] },
+  { text: '{"Network": "10.42.0.0/16", "SubnetLen": 17}', parts: ['SubnetLen', '17'] },
+  { text: '{"Network": "10.42.0.0/16", "SubnetMin": "10.43.0.0"}', parts: ['SubnetMin', '10.43.0.0'] },
+  { text: '{"Network": null}', parts: ['Network', 'null'] },
+  { text: '{"Network": "0.0.0.0/0"}', parts: ['Network'] },
+  { text: '{"EnableIPv4": false}', parts: ['EnableIPv4', "'false'", 'EnableIPv6'] },
+  { text: '{"Network": "10.42.0.0/16", "EnableIPv6": true}', parts: ['IPv6Network'] },
+  { text: '{"Network": "10.42.0.0/16", "Backend": {}}', parts: ['Backend.Type', 'vxlan'] },
+  {
+    text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "wireguard"}}',
+    parts: ['Backend.Type', 'wireguard'],
+  },
+  { text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlna"}}', parts: ['Backend.Type', "'vxlna'"] },
+  {
+    text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlan", "VNI": 16777216}}',
+    parts: ['Backend.VNI', "'16777216'", '16777215'],
+  },
+  {
+    text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlan", "Port": 65536}}',
+    parts: ['Backend.Port', "'65536'", '65535'],
+  },
+])(
+  'net-conf.json $text is refused in one line, and nothing is made',
+  ({ text, parts }) => {
+    const path = join(lab.directory, 'bad-net-conf.json');
+    writeFileSync(path, text);
+    expectRefused(runExecutable(['run', ...goodFlags(path)]), path, ...parts);
+  },
+  TIMEOUT_MS,
+);
+
+test('a bad environment variable is refused by its own name', () => {
+  const outcome = runExecutable(['run', ...goodFlags()], { FLANNELD_HEALTHZ_PORT: 'http' });
+  expectRefused(outcome, 'FLANNELD_HEALTHZ_PORT', "'http'");
+});
+
+test('flags alone mean to run, and an unknown command is refused', () => {
+  expectRefused(runExecutable(['--no-such-flag']), 'no-such-flag');
+  expectRefused(runExecutable(['runn']), "'runn'", 'run');
+});
+
+test.each([{ args: ['--help'] }, { args: ['run', '--help'] }, { args: ['help'] }, { args: ['-h'] }])(
+  'flannelette $args shows the flags by group',
+  ({ args }) => {
+    const { status, stdout, stderr } = runExecutable(args);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    for (const word of ['Network and leases', '--net-config-path', '--iface', '--healthz-port']) {
+      expect(stdout).toContain(word);
+    }
+    expect(stdout.split('\n').filter((line) => line.length > 120)).toEqual([]);
+  },
+);
+
+test.each([{ args: ['version'] }, { args: ['--version'] }, { args: ['run', '--version'] }])(
+  'flannelette $args says what it is',
+  ({ args }) => {
+    const { status, stdout, stderr } = runExecutable(args);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^flannelette \S+ \(Bun \S+, linux\/\w+\)\n$/);
+  },
+);
+
+test('flannelette version --json says it to programs', () => {
+  const { status, stdout } = runExecutable(['version', '--json']);
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toEqual({
+    version: expect.any(String),
+    bun: expect.any(String),
+    os: 'linux',
+    arch: process.arch,
+  });
+});

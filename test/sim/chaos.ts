@@ -1,0 +1,377 @@
+/**
+ * Everything that can happen to a node, at random but the same for the same seed.
+ *
+ * @module
+ */
+import type { Family } from '../../src/model/ip.ts';
+import { type KernelObject, keyOf, ROUTE_PROTOCOL } from '../../src/model/objects.ts';
+import { UNDERLAY } from '../contract/world.ts';
+import type { Random } from '../fuzz/random.ts';
+import { changesOf, Rig } from './rig.ts';
+import { HOST_GW, ip, leaseOf, mac, macOf, prefix, underlayOf, VXLAN, vxlanLink } from './samples.ts';
+
+/** Nodes, subnets and MACs are drawn from so few that they meet. */
+const NODES = 24;
+
+/** What a peer's lease is made of. */
+interface PeerParts {
+  readonly subnet: number;
+  readonly mac: number;
+  readonly publicIp: number;
+  readonly families: readonly Family[];
+}
+
+/** A node in trouble. */
+export class Chaos {
+  readonly rig: Rig;
+  readonly log: string[] = [];
+  readonly #random: Random;
+  /** Which subnet, MAC and address each peer has; no two have the same. */
+  readonly #parts = new Map<number, PeerParts>();
+  /** Nodes whose leases the engine was not told of. */
+  readonly #untold = new Set<string>();
+  #away = false;
+
+  constructor(seed: number) {
+    this.rig = new Rig({ seed });
+    this.#random = this.rig.random;
+    this.#plantAliens();
+    for (let n = 2; n < 10; n++) this.#setPeer(n, { subnet: n, mac: n, publicIp: n, families: [4, 6] });
+    this.rig.replan();
+    this.rig.tell('all');
+    this.#untold.clear();
+  }
+
+  /** What others have put there, far from us. */
+  aliens(): string[] {
+    const { kernel } = this.rig;
+    const links = ['other0', 'vx99'].map((name) => {
+      const link = kernel.links.get(name);
+      return JSON.stringify(link && { ...link, addresses: [...link.addresses], fdb: [...link.fdb] });
+    });
+    return [...links, ...kernel.routes.all('other0').map((route) => JSON.stringify(route))].sort();
+  }
+
+  /** Lets one thing happen. */
+  async step(): Promise<void> {
+    const [name, act] = this.#pick(this.#actions);
+    this.log.push(name);
+    try {
+      act();
+    } catch (error) {
+      // The kernel says no: what was to be damaged is not there.
+      if (!(error instanceof Error) || !/^E[A-Z]+$|^No link/.test(error.message)) throw error;
+    }
+    if (this.#random(3) === 0) this.rig.hear();
+    if (this.#random(3) === 0) await this.rig.clock.advance(this.#random(500));
+  }
+
+  /** Ends all trouble, and lets the engine come to rest. Gives back how many passes changed something. */
+  async heal(): Promise<number> {
+    const { rig } = this;
+    rig.refuse();
+    rig.blind(undefined);
+    rig.deaf = false;
+    if (this.#away) this.#underlayReturns();
+    rig.alien.setLink(UNDERLAY, { up: true });
+    this.#restoreUnderlayAddresses();
+    rig.replan({ families: rig.families });
+    // A large loss takes a second list, which the store is asked for.
+    this.#untold.clear();
+    rig.tell('all');
+    const { length } = rig.passes;
+    await rig.quiet();
+    return rig.passes.slice(length).filter((pass) => changesOf(pass) > 0).length;
+  }
+
+  readonly #actions = Object.entries<() => void>({
+    'peer comes': () => this.#peerComes(),
+    'peer goes': () => this.#forAPeer((n) => this.#dropPeer(n)),
+    'peer has another MAC': () => this.#changePart('mac'),
+    'peer has another address': () => this.#changePart('publicIp'),
+    'peer has another subnet': () => this.#changePart('subnet'),
+    'peer has other families': () =>
+      this.#forAPeer((n, parts) => this.#setPeer(n, { ...parts, families: this.#families() })),
+    'peers swap subnets': () => this.#swap('subnet'),
+    'peers swap MACs': () => this.#swap('mac'),
+    'engine is told': () => this.#tell(),
+    'engine is told all': () => {
+      this.#untold.clear();
+      this.rig.tell('all');
+    },
+    'all peers go': () => {
+      for (const n of [...this.#parts.keys()]) this.#dropPeer(n);
+    },
+    'object vanishes': () => this.#damage((object) => this.rig.alien.remove(object)),
+    'object changes': () => this.#damage((object) => this.rig.alien.make(this.#spoilt(object))),
+    'stray object appears': () => this.rig.alien.make(this.#stray()),
+    'link vanishes': () => this.rig.alien.remove({ ...vxlanLink(), name: this.#ourLink() }),
+    'link goes down': () => this.rig.alien.setLink(this.#ourLink(), { up: false }),
+    'link changes': () =>
+      this.rig.alien.setLink(
+        this.#ourLink(),
+        this.#pick([{ mtuBytes: 1280 }, { mac: macOf(99, 4) }, { learning: true }]),
+      ),
+    'setting changes': () => this.#damageSettings(),
+    'underlay goes down': () => this.rig.alien.setLink(UNDERLAY, { up: false }),
+    'underlay comes up': () => this.rig.alien.setLink(UNDERLAY, { up: true }),
+    'underlay vanishes': () => {
+      this.rig.alien.remove({ ...vxlanLink(), name: UNDERLAY });
+      this.#away = true;
+    },
+    'underlay returns': () => this.#underlayReturns(),
+    'underlay has another address': () => this.#readdress(),
+    'underlay has another MTU': () => {
+      const mtuBytes = this.#pick([1400, 1500, 9000]);
+      this.rig.alien.setLink(UNDERLAY, { mtuBytes });
+      this.rig.replan({ underlay: { ...this.rig.underlay, mtuBytes } });
+    },
+    'plan changes': () => this.#changePlan(),
+    'errors begin': () => this.#beginErrors(),
+    'looks fail': () => this.rig.blind({ kind: 'other', message: 'Cannot read routes: EINTR' }),
+    'errors end': () => {
+      this.rig.refuse();
+      this.rig.blind(undefined);
+    },
+    'events are lost, and we know': () => {
+      this.rig.kernel.events.length = 0;
+      this.rig.reconciler.look('events were lost');
+    },
+    'events are lost, and nobody knows': () => {
+      this.rig.kernel.events.length = 0;
+    },
+  });
+
+  #tell(): void {
+    if (this.#untold.size > 0) this.rig.tell([...this.#untold]);
+    this.#untold.clear();
+  }
+
+  #setPeer(n: number, parts: PeerParts): void {
+    this.#parts.set(n, parts);
+    const { backend } = this.rig;
+    this.#untold.add(`node-${n}`);
+    this.rig.set(leaseOf(n, { ...parts, backendType: backend.type }));
+  }
+
+  #dropPeer(n: number): void {
+    this.#parts.delete(n);
+    this.#untold.add(`node-${n}`);
+    this.rig.leases.delete(`node-${n}`);
+  }
+
+  #peerComes(): void {
+    const n = 2 + this.#random(NODES);
+    if (this.#parts.has(n)) return;
+    const free = (part: 'subnet' | 'mac' | 'publicIp') => this.#free(part);
+    this.#setPeer(n, {
+      subnet: free('subnet'),
+      mac: free('mac'),
+      publicIp: free('publicIp'),
+      families: this.#families(),
+    });
+  }
+
+  #changePart(part: 'subnet' | 'mac' | 'publicIp'): void {
+    this.#forAPeer((n, parts) => this.#setPeer(n, { ...parts, [part]: this.#free(part) }));
+  }
+
+  #swap(part: 'subnet' | 'mac'): void {
+    this.#forAPeer((n, one) =>
+      this.#forAPeer((m, other) => {
+        if (n === m) return;
+        this.#setPeer(n, { ...one, [part]: other[part] });
+        this.#setPeer(m, { ...other, [part]: one[part] });
+      }),
+    );
+  }
+
+  #forAPeer(act: (n: number, parts: PeerParts) => void): void {
+    const peers = [...this.#parts];
+    if (peers.length > 0) act(...this.#pick(peers));
+  }
+
+  #free(part: 'subnet' | 'mac' | 'publicIp'): number {
+    const used = new Set([...this.#parts.values()].map((parts) => parts[part]));
+    const free = Array.from({ length: NODES * 2 }, (_, i) => i + 2).filter((each) => !used.has(each));
+    return this.#pick(free);
+  }
+
+  #families(): Family[] {
+    return this.#pick<Family[]>([[4, 6], [4, 6], [4], [6]]);
+  }
+
+  #ourLink(): string {
+    return this.#pick(['flannel.1', 'flannel-v6.1', 'flannel.7']);
+  }
+
+  /** One of the peers' objects that are there, or the node's address. */
+  #damage(
+    act: (object: Exclude<KernelObject, { kind: 'link' | 'up' | 'sysctl' | 'offload' | 'file' }>) => void,
+  ) {
+    const objects = this.rig.wanted().flatMap((object) => {
+      const { kind } = object;
+      return kind === 'route' || kind === 'neighbour' || kind === 'fdb' || kind === 'address' ? [object] : [];
+    });
+    if (objects.length > 0) act(this.#pick(objects));
+  }
+
+  #spoilt<T extends KernelObject>(object: T): T {
+    switch (object.kind) {
+      case 'route':
+        return this.#pick([
+          {
+            ...object,
+            gateway: ip(object.dst.includes(':') ? 'fd99::77' : '192.168.0.77'),
+            link: UNDERLAY,
+            onlink: false,
+          },
+          { ...object, protocol: 3 },
+        ]);
+      case 'neighbour':
+        return { ...object, mac: macOf(77, 4) };
+      case 'fdb':
+        return { ...object, dst: object.dst.includes(':') ? ip('fd99::77') : ip('192.168.0.77') };
+      default:
+        return object;
+    }
+  }
+
+  #stray() {
+    const link = this.#ourLink();
+    const dst = prefix(`10.42.${this.#random(60)}.0/24`);
+    const route = { kind: 'route', dst, gateway: undefined, link, onlink: false, metric: undefined } as const;
+    return this.#pick([
+      { ...route, protocol: 4 },
+      { ...route, protocol: ROUTE_PROTOCOL, link: UNDERLAY },
+      { ...route, protocol: 4, metric: 60 },
+      { kind: 'neighbour', link, ip: ip(`10.42.${this.#random(60)}.0`), mac: macOf(88, 4) } as const,
+      {
+        kind: 'fdb',
+        link,
+        mac: macOf(88, 4),
+        dst: ip(link.includes('v6') ? 'fd99::88' : '192.168.0.88'),
+      } as const,
+      { kind: 'address', link, ip: ip(`10.42.${this.#random(60)}.9`), length: 32 } as const,
+    ]);
+  }
+
+  #damageSettings(): void {
+    const { rig } = this;
+    const link = this.#ourLink();
+    if (rig.kernel.links.get(link) !== undefined) {
+      rig.alien.setSysctl(`net/ipv6/conf/${link}/accept_ra`, '1');
+      rig.alien.setOffload(link, 'tx-checksum-ip-generic', true);
+    }
+    rig.kernel.files.set('/run/flannel/subnet.env', 'garbage');
+  }
+
+  #underlayReturns(): void {
+    if (this.rig.kernel.links.get(UNDERLAY) === undefined) this.rig.makeUnderlay();
+    this.#away = false;
+    this.rig.reconciler.look('underlay');
+  }
+
+  #readdress(): void {
+    const { rig } = this;
+    const next = 1 + this.#random(3);
+    const [ipv4, ipv6] = [ip(`192.168.200.${next}`), ip(`fd99::200:${next}`)];
+    rig.replan({ underlay: underlayOf({ mtuBytes: rig.underlay.mtuBytes, ipv4, ipv6 }) });
+    this.#restoreUnderlayAddresses();
+  }
+
+  #restoreUnderlayAddresses(): void {
+    const { alien, underlay, kernel } = this.rig;
+    if (kernel.links.get(UNDERLAY) === undefined) return;
+    const wanted = [
+      { kind: 'address', link: UNDERLAY, ip: underlay.ipv4 ?? ip('192.168.0.1'), length: 16 },
+      { kind: 'address', link: UNDERLAY, ip: underlay.ipv6 ?? ip('fd99::1'), length: 64 },
+    ] as const;
+    for (const address of wanted) alien.make(address);
+    const keep = new Set<string>(wanted.map(keyOf));
+    for (const address of kernel.links.get(UNDERLAY)?.addresses.values() ?? [])
+      if (!keep.has(keyOf(address))) alien.remove(address);
+    this.rig.reconciler.look('underlay');
+  }
+
+  #changePlan(): void {
+    const { rig } = this;
+    const backend = this.#pick([
+      VXLAN,
+      VXLAN,
+      HOST_GW,
+      { ...VXLAN, vni: 7 },
+      { ...VXLAN, directRouting: true },
+      { ...VXLAN, learning: true, mtuBytes: 1350 },
+      { ...VXLAN, port: 4789 },
+      { ...VXLAN, gbp: true },
+    ]);
+    const near = this.#pick([/[13579]$/, /[02468]$/, /^$/]);
+    const underlay = { ...rig.underlay, onLink: (to: string) => (near.test(to) ? UNDERLAY : undefined) };
+    rig.replan({ backend, families: this.#families(), underlay });
+    for (const [n, parts] of this.#parts) this.#setPeer(n, parts);
+    // A restart reads everything anew.
+    this.#untold.clear();
+    rig.tell('all');
+  }
+
+  #beginErrors(): void {
+    const of = this.#pick([
+      'route ',
+      'neighbour ',
+      'fdb ',
+      'address ',
+      'link ',
+      'file ',
+      '10.42.5.0',
+      'fd42',
+      '',
+    ]);
+    const verbs = this.#pick([
+      ['create', 'replace', 'recreate', 'remove'],
+      ['remove'],
+      ['create', 'replace'],
+    ]);
+    const rarely = this.#random(2) === 0;
+    const errno = this.#pick([22, 105, 16, 1]);
+    this.rig.refuse(
+      (key, verb) => key.includes(of) && verbs.includes(verb) && !(rarely && this.#random(4) > 0),
+      errno,
+    );
+  }
+
+  #plantAliens(): void {
+    const { alien } = this.rig;
+    const other = { type: 'other', name: 'bridge' } as const;
+    alien.make({
+      kind: 'link',
+      name: 'other0',
+      mtuBytes: 1500,
+      mac: mac('02:00:00:00:99:02'),
+      device: other,
+    });
+    alien.setLink('other0', { up: true });
+    alien.make({ kind: 'address', link: 'other0', ip: ip('10.42.222.1'), length: 24 });
+    const foreign = vxlanLink(4, { name: 'vx99', mac: macOf(99, 6), device: { vni: 99, parent: 'other0' } });
+    alien.make(foreign);
+    alien.setLink('vx99', { up: true });
+    alien.make({ kind: 'fdb', link: 'vx99', mac: macOf(5, 4), dst: ip('192.168.0.5') });
+    alien.make({ kind: 'neighbour', link: 'vx99', ip: ip('10.42.5.0'), mac: macOf(5, 4) });
+    const route = {
+      kind: 'route',
+      gateway: undefined,
+      link: 'other0',
+      onlink: false,
+      metric: undefined,
+    } as const;
+    alien.make({ ...route, dst: prefix('10.42.200.0/24'), protocol: 3 });
+    alien.make({ ...route, dst: prefix('10.42.5.0/24'), protocol: 4, metric: 50 });
+    alien.make({ ...route, dst: prefix('0.0.0.0/0'), protocol: 16 });
+  }
+
+  #pick<T>(items: readonly T[]): T {
+    const item = items[this.#random(items.length)];
+    if (item === undefined) throw new RangeError('Nothing to pick from');
+    return item;
+  }
+}
