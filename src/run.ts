@@ -140,7 +140,8 @@ async function runAgent({ settings, network, log }: Prepared): Promise<number> {
   kernel.listen({
     moved: (observed, gone) => agent.moved(observed, gone),
     look: (cause) => agent.look(cause),
-    underlay: (event) => agent.hostEvent(event.kind === 'link' ? { kind: 'link', link: event.name } : event),
+    underlay: (event) =>
+      agent.hostEvent(event.kind === 'link' ? { kind: 'link', link: event.name, index: event.index } : event),
     onProblem: (trouble) => journal.problem('events', trouble),
   });
   agent.start();

@@ -34,6 +34,7 @@ import {
   ownLeaseStatus,
   passStatus,
   peerStatuses,
+  publicAddressProblems,
   vtepMacs,
 } from './report.ts';
 import { type HostEvent, UnderlayFollower } from './underlay-follower.ts';
@@ -202,9 +203,10 @@ export class Agent {
   }
 
   #blockingProblems(): Problem[] {
-    const { source, settings } = this.#parts;
+    const { network, source, settings } = this.#parts;
     const problems: (Problem | undefined)[] = [
       this.#underlay.problem,
+      ...publicAddressProblems(network, this.#underlay.current),
       this.#ownLease.problem,
       source.status().problem,
       this.#claims.problem,

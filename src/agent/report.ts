@@ -61,6 +61,21 @@ export function vtepMacs(network: NetworkConfig, identity: Identity): Record<str
   );
 }
 
+/** With host-gw peers route to the public address itself: one that is not the interface's leads nowhere. */
+export function publicAddressProblems(network: NetworkConfig, underlay: Underlay | undefined): Problem[] {
+  if (network.backend.type !== 'host-gw' || underlay === undefined) return [];
+  const { name, ipv4, publicIpv4, ipv6, publicIpv6 } = underlay;
+  const pairs = [
+    [ipv4, publicIpv4],
+    [ipv6, publicIpv6],
+  ] as const;
+  return pairs
+    .filter(([own, published]) => own !== published)
+    .map(([own, published]) =>
+      problem('public-ip-not-local', `Public address ${published} is not that of ${name} (${own})`),
+    );
+}
+
 /** One peer for the status. */
 export function* peerStatuses(reconciler: Reconciler): Generator<PeerStatus> {
   for (const { lease, state, reason } of reconciler.peers()) {

@@ -17,6 +17,8 @@ export interface HostEvent {
   readonly kind: 'link' | 'address' | 'route';
   /** The link that changed or that the address or route is on. */
   readonly link: string;
+  /** Of a link that changed: its name may be new. */
+  readonly index?: number;
 }
 
 /** What the follower needs. */
@@ -50,9 +52,10 @@ export class UnderlayFollower {
   }
 
   /** Whether an event may change the choice. Pods come and go without being asked about. */
-  concerns({ kind, link }: HostEvent): boolean {
+  concerns({ kind, link, index }: HostEvent): boolean {
     if (this.#current === undefined || this.problem !== undefined) return true;
-    return link === this.#current.name || (kind === 'route' && this.#options.needsOnLink);
+    const { name, index: chosenIndex } = this.#current;
+    return link === name || index === chosenIndex || (kind === 'route' && this.#options.needsOnLink);
   }
 
   /** Reads and chooses again. True if the plan has to be made anew. */
@@ -70,43 +73,54 @@ export class UnderlayFollower {
       return false;
     }
     this.#problem = undefined;
+    const { index } = selected.value;
+    const isThere: IsThere = (ip) =>
+      snapshot.value.addresses.some((each) => each.ip === ip && each.index === index && !each.deprecated);
     const before = this.#current;
-    const now = before === undefined ? selected.value : keepAddresses(selected.value, before);
+    const now = before === undefined ? selected.value : keepAddresses(selected.value, before, isThere);
     this.#current = now;
-    this.#lack = lackOf({ found: selected.value, kept: now }, families);
+    this.#lack = lackOf(now, families, isThere);
     return before === undefined || !sameUnderlay(before, now);
   }
 }
 
+/** Whether the chosen interface has an address at present. */
+type IsThere = (ip: Ip) => boolean;
+
 /**
- * An address that goes away is about to come back, or to be followed by another (DHCP, a restart of the
- * network service): the old one stays until then, for without it the node would give up its subnet and with
- * that its pods. A link-local address takes no other's place.
+ * The addresses that are in use stay in use. One that is joined by others is not less good for that; one that
+ * goes away is about to come back or to be followed by another (DHCP, a restart of the network service), and
+ * without it the node would give up its subnet and with that its pods.
  */
-function keepAddresses(found: Underlay, before: Underlay): Underlay {
+function keepAddresses(found: Underlay, before: Underlay, isThere: IsThere): Underlay {
   if (found.name !== before.name) return found;
-  const from = (family: Family) => (isWorse(found, before, family) ? before : found);
+  const from = (family: Family) => (isKept(found, { before, family, isThere }) ? before : found);
   const { ipv4, publicIpv4 } = from(4);
   const { ipv6, publicIpv6 } = from(6);
   return { ...found, ipv4, publicIpv4, ipv6, publicIpv6 };
 }
 
-function isWorse(found: Underlay, before: Underlay, family: Family): boolean {
+function isKept(
+  found: Underlay,
+  { before, family, isThere }: { before: Underlay; family: Family; isThere: IsThere },
+): boolean {
   const [now, then] = [underlayIp(found, family), underlayIp(before, family)];
   if (now === undefined || then === undefined) return now === undefined;
-  return classify(now) === 'link-local' && classify(then) !== 'link-local';
+  // A link-local address gives way to any other, and takes no other's place.
+  const [nowIsLocal, thenIsLocal] = [classify(now) === 'link-local', classify(then) === 'link-local'];
+  return nowIsLocal === thenIsLocal ? isThere(then) : nowIsLocal;
 }
 
-/** A family that the interface has no address of; without any it would not have been chosen. */
-function lackOf(
-  { found, kept }: { found: Underlay; kept: Underlay },
-  families: readonly Family[],
-): Problem | undefined {
+/** A family of which the interface has no address; without any it would not have been chosen. */
+function lackOf(underlay: Underlay, families: readonly Family[], isThere: IsThere): Problem | undefined {
+  const { name } = underlay;
   for (const family of families) {
-    const [now, former] = [underlayIp(found, family), underlayIp(kept, family)];
-    if (now !== undefined && now === former) continue;
-    const stays = former === undefined ? '' : `, ${former} stays in use`;
-    const message = `Interface ${found.name} has no usable IPv${family} address${stays}`;
+    const ip = underlayIp(underlay, family);
+    if (ip !== undefined && isThere(ip)) continue;
+    const message =
+      ip === undefined
+        ? `Interface ${name} has no usable IPv${family} address`
+        : `Interface ${name} has lost its IPv${family} address ${ip}, which stays in use until there is another`;
     return problem('interface-no-address', message);
   }
   return undefined;

@@ -15,6 +15,9 @@ export function changeFailure(verb: Verb, object: KernelObject, error: NetlinkEr
   };
 }
 
+/** The kernel has asked for the module by itself by then, and there was none. */
+const MODULE_HINT = ' (module vxlan is missing; Ubuntu on a Raspberry Pi: package linux-modules-extra-raspi)';
+
 /** A failed look. */
 export function lookFailure(what: string, error: NetlinkError): Failure {
   const kind = isDenied(error.errno) ? 'denied' : 'other';

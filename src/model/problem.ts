@@ -11,7 +11,6 @@ export const REMEDIES = {
   'interface-missing':
     'Plug the cable in or name another interface with --iface; the agent follows by itself',
   'interface-no-address': 'Give the interface an address (DHCP?) or name another with --iface',
-  'interface-ambiguous': 'Name the interface with --iface',
   'public-ip-not-local':
     'With host-gw, peers need the interface address itself: drop --public-ip or use vxlan',
   'netlink-denied': 'Run as root or grant CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_NET_ADMIN)',
@@ -24,7 +23,6 @@ export const REMEDIES = {
   'store-corrupt': 'Stop all agents of this machine, move the lease database away and start them again',
   'store-version': 'Upgrade flannelette: the lease database was written by a newer version',
   'no-lease-free': 'Widen SubnetMin..SubnetMax or Network, or remove the leases of dead nodes',
-  'lease-lost': 'Look for a second node of the same name; the agent leases again by itself',
   'state-unwritable': 'Make the state directory writable (--state-dir) and check for a full disk',
   'file-unwritable': 'Check the directory permissions and for a full or read-only disk',
   'health-unavailable': 'Another program holds the port or socket: change healthz-port or --socket',

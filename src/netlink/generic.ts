@@ -17,7 +17,7 @@ const GENL_ID_CTRL = 0x10;
 const CTRL_CMD_GETFAMILY = 3;
 const CTRL_VERSION = 2;
 
-// linux/genetlink.h: struct genlmsghdr
+/** `linux/genetlink.h`: struct genlmsghdr. */
 export const genlmsghdr = struct('genlmsghdr', { command: u8, version: u8, reserved: u16 });
 
 /** The payload of a family's messages: {@link genlmsghdr}, then its attributes. */

@@ -7,10 +7,10 @@ import { attrs, message, struct } from './attributes.ts';
 import { be16, bool8, flag, i32, ip, mac, str, u8, u16, u32 } from './codec.ts';
 import { tagged } from './tagged.ts';
 
-// linux/rtnetlink.h: struct ifinfomsg
+/** `linux/rtnetlink.h`: struct ifinfomsg. */
 export const ifinfomsg = struct('ifinfomsg', { family: u8, type: u16, index: i32, flags: u32, change: u32 });
 
-// linux/if_link.h: IFLA_VXLAN_*, in the order in which `ip link add` writes them
+/** `linux/if_link.h`: IFLA_VXLAN_*, in the order in which `ip link add` writes them. */
 export const vxlan = attrs('vxlan', {
   link: [3, u32],
   ttl: [5, u8],
@@ -31,7 +31,7 @@ export const vxlan = attrs('vxlan', {
   port: [15, be16],
 });
 
-// linux/if_link.h: IFLA_BR_*
+/** `linux/if_link.h`: IFLA_BR_*. */
 export const bridge = attrs('bridge', { stpState: [5, u32], vlanFiltering: [7, u8] });
 
 // linux/if_link.h: IFLA_*, as far as the other end of a pair takes them
@@ -41,8 +41,8 @@ const vethPeer = message(
   attrs('peer', { address: [1, mac], mtu: [4, u32], netNsFd: [28, u32], name: [3, str] }),
 );
 
-// linux/veth.h: VETH_INFO_*
+/** `linux/veth.h`: VETH_INFO_*. */
 export const veth = attrs('veth', { peer: [1, vethPeer] });
 
-// linux/if_link.h: IFLA_INFO_*
+/** `linux/if_link.h`: IFLA_INFO_*. */
 export const linkInfo = tagged('linkinfo', { kindId: 1, dataId: 2 }, { vxlan, bridge, veth });

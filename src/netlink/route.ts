@@ -64,7 +64,7 @@ export const IFA_F = {
   PERMANENT: 0x80,
 } as const;
 
-// linux/if_link.h: IFLA_*
+/** `linux/if_link.h`: IFLA_*. */
 export const linkAttributes = attrs('link', {
   address: [1, mac],
   mtu: [4, u32],
@@ -80,7 +80,7 @@ export const linkAttributes = attrs('link', {
 /** RTM_*LINK. */
 export const linkMessage = message('link', ifinfomsg, linkAttributes);
 
-// linux/if_addr.h: struct ifaddrmsg
+/** `linux/if_addr.h`: struct ifaddrmsg. */
 export const ifaddrmsg = struct('ifaddrmsg', {
   family: u8,
   prefixLength: u8,
@@ -89,7 +89,7 @@ export const ifaddrmsg = struct('ifaddrmsg', {
   index: u32,
 });
 
-// linux/if_addr.h: IFA_*
+/** `linux/if_addr.h`: IFA_*. */
 export const addressAttributes = attrs('address', {
   local: [2, ip],
   address: [1, ip],
@@ -99,7 +99,7 @@ export const addressAttributes = attrs('address', {
 /** RTM_*ADDR. */
 export const addressMessage = message('address', ifaddrmsg, addressAttributes);
 
-// linux/rtnetlink.h: struct rtmsg
+/** `linux/rtnetlink.h`: struct rtmsg. */
 export const rtmsg = struct('rtmsg', {
   family: u8,
   dstLength: u8,
@@ -112,7 +112,7 @@ export const rtmsg = struct('rtmsg', {
   flags: u32,
 });
 
-// linux/rtnetlink.h: RTA_*
+/** `linux/rtnetlink.h`: RTA_*. */
 export const routeAttributes = attrs('route', {
   dst: [1, ip],
   gateway: [5, ip],
@@ -125,10 +125,10 @@ export const routeAttributes = attrs('route', {
 /** RTM_*ROUTE. */
 export const routeMessage = message('route', rtmsg, routeAttributes);
 
-// linux/neighbour.h: struct ndmsg
+/** `linux/neighbour.h`: struct ndmsg. */
 export const ndmsg = struct('ndmsg', { family: u8, ifindex: i32, state: u16, flags: u8, type: u8 });
 
-// linux/neighbour.h: NDA_*
+/** `linux/neighbour.h`: NDA_*. */
 export const neighbourAttributes = attrs('neighbour', {
   dst: [1, ip],
   lladdr: [2, mac],

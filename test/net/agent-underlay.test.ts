@@ -4,8 +4,16 @@ import { writeSysctls } from '../../src/cli/demo/topology.ts';
 import { parseMac } from '../../src/model/ip.ts';
 import { hostGwOverlay, readSubnetEnv, subnetEnvText, vxlanOverlay } from './agent-expected.ts';
 import { linkIndex, type Overlay, readOverlay } from './agent-overlay.ts';
-import { leaseOf, partOf } from './agent-store.ts';
-import { eventually, expectPodsTalk, JSON_LOG, readLog, reasonsOf, TIMEOUT_MS } from './agent-support.ts';
+import { leaseOf, partOf, readLeases } from './agent-store.ts';
+import {
+  eventually,
+  expectPodsTalk,
+  expectTrouble,
+  JSON_LOG,
+  readLog,
+  reasonsOf,
+  TIMEOUT_MS,
+} from './agent-support.ts';
 import { createLab, type Lab, type LabNode } from './lab.ts';
 import { run } from './witness.ts';
 
@@ -104,6 +112,41 @@ test.each(BACKENDS)(
     await expectWhole(scene, expected);
     expect([...leaseOf(scene.lab, node).parts.values()].map(({ subnet }) => subnet)).toEqual(subnets);
     if (type === 'vxlan') expect(linkIndex(node, 'flannel.1')).toBe(index);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'an address that goes away stays in use until there is another; further ones change nothing',
+  async () => {
+    await using scene = await start('vxlan');
+    const { lab, pods } = scene;
+    const node = lab.node(1);
+    const [leases, overlay] = [readLeases(lab), readOverlay(node)];
+    const expectSame = async () => {
+      await Bun.sleep(200);
+      expect(readLeases(lab)).toEqual(leases);
+      expect(readOverlay(node)).toEqual(overlay);
+    };
+    // The kernel lists the newest IPv6 address first.
+    node.run('ip', 'address', 'add', 'fd77::aaaa/64', 'dev', 'eth0', 'nodad');
+    node.run('ip', 'address', 'add', '10.1.1.1/24', 'dev', 'eth0');
+    await expectSame();
+    await node.agent.ready();
+    node.run('ip', 'address', 'delete', 'fd77::aaaa/64', 'dev', 'eth0');
+    node.run('ip', 'address', 'delete', '10.1.1.1/24', 'dev', 'eth0');
+    for (const [address, family] of [
+      ['192.168.77.1/24', 'IPv4'],
+      ['fd77::1/64', 'IPv6'],
+    ] as const) {
+      node.run('ip', 'address', 'delete', address, 'dev', 'eth0');
+      await expectTrouble(node, 'interface-no-address', `eth0 has lost its ${family} address`);
+      await expectSame();
+      node.run('ip', 'address', 'add', address, 'dev', 'eth0');
+      await node.agent.ready();
+    }
+    await expectSame();
+    await expectPodsTalk(pods);
   },
   TIMEOUT_MS,
 );

@@ -3,43 +3,35 @@
  *
  * @module
  */
-import type { Family } from '../../src/model/ip.ts';
 import { type KernelObject, keyOf, ROUTE_PROTOCOL } from '../../src/model/objects.ts';
 import { UNDERLAY } from '../contract/world.ts';
 import type { Random } from '../fuzz/random.ts';
+import { ChaosPeers, pickFrom } from './chaos-peers.ts';
 import { changesOf, Rig } from './rig.ts';
-import { HOST_GW, ip, leaseOf, mac, macOf, prefix, underlayOf, VXLAN, vxlanLink } from './samples.ts';
+import { HOST_GW, ip, mac, macOf, prefix, underlayOf, VXLAN, vxlanLink } from './samples.ts';
 
-/** Nodes, subnets and MACs are drawn from so few that they meet. */
-const NODES = 24;
-
-/** What a peer's lease is made of. */
-interface PeerParts {
-  readonly subnet: number;
-  readonly mac: number;
-  readonly publicIp: number;
-  readonly families: readonly Family[];
-}
+/** What only an audit notices. */
+const SILENT: ReadonlySet<string> = new Set(['setting changes', 'events are lost, and nobody knows']);
 
 /** A node in trouble. */
 export class Chaos {
   readonly rig: Rig;
   readonly log: string[] = [];
   readonly #random: Random;
-  /** Which subnet, MAC and address each peer has; no two have the same. */
-  readonly #parts = new Map<number, PeerParts>();
-  /** Nodes whose leases the engine was not told of. */
-  readonly #untold = new Set<string>();
+  readonly #peers: ChaosPeers;
+  readonly #alert: boolean;
   #away = false;
 
-  constructor(seed: number) {
+  /** @param alert whether every event is heard at once, and everything that happens has one */
+  constructor(seed: number, alert: boolean) {
     this.rig = new Rig({ seed });
+    this.#alert = alert;
     this.#random = this.rig.random;
     this.#plantAliens();
-    for (let n = 2; n < 10; n++) this.#setPeer(n, { subnet: n, mac: n, publicIp: n, families: [4, 6] });
+    this.#peers = new ChaosPeers(this.rig);
+    for (let n = 2; n < 10; n++) this.#peers.set(n, { subnet: n, mac: n, publicIp: n, families: [4, 6] });
     this.rig.replan();
-    this.rig.tell('all');
-    this.#untold.clear();
+    this.#peers.tell('all');
   }
 
   /** What others have put there, far from us. */
@@ -54,7 +46,9 @@ export class Chaos {
 
   /** Lets one thing happen. */
   async step(): Promise<void> {
-    const [name, act] = this.#pick(this.#actions);
+    const [name, act] = this.#pick(
+      this.#alert ? this.#actions.filter(([each]) => !SILENT.has(each)) : this.#actions,
+    );
     this.log.push(name);
     try {
       act();
@@ -62,12 +56,15 @@ export class Chaos {
       // The kernel says no: what was to be damaged is not there.
       if (!(error instanceof Error) || !/^E[A-Z]+$|^No link/.test(error.message)) throw error;
     }
-    if (this.#random(3) === 0) this.rig.hear();
+    if (this.#alert || this.#random(3) === 0) this.rig.hear();
     if (this.#random(3) === 0) await this.rig.clock.advance(this.#random(500));
   }
 
-  /** Ends all trouble, and lets the engine come to rest. Gives back how many passes changed something. */
-  async heal(): Promise<number> {
+  /**
+   * Ends all trouble, and lets the engine come to rest. Tells whether more than two passes changed something, apart
+   * from one for what a second list had to confirm. If it is left to itself it tries again in its own time.
+   */
+  async heal(): Promise<boolean> {
     const { rig } = this;
     rig.refuse();
     rig.blind(undefined);
@@ -75,33 +72,30 @@ export class Chaos {
     if (this.#away) this.#underlayReturns();
     rig.alien.setLink(UNDERLAY, { up: true });
     this.#restoreUnderlayAddresses();
-    rig.replan({ families: rig.families });
     // A large loss takes a second list, which the store is asked for.
-    this.#untold.clear();
-    rig.tell('all');
+    this.#peers.tell('all');
+    const help = [() => rig.replan(), () => rig.reconciler.look('healed'), undefined][this.#random(3)];
+    help?.();
     const { length } = rig.passes;
     await rig.quiet();
-    return rig.passes.slice(length).filter((pass) => changesOf(pass) > 0).length;
+    const passes = rig.passes.slice(length);
+    const changing = passes.filter((pass) => changesOf(pass) > 0).length;
+    const confirmed = passes.some(({ held }) => held > 0) ? 1 : 0;
+    return help !== undefined && changing > 2 + confirmed;
   }
 
   readonly #actions = Object.entries<() => void>({
-    'peer comes': () => this.#peerComes(),
-    'peer goes': () => this.#forAPeer((n) => this.#dropPeer(n)),
-    'peer has another MAC': () => this.#changePart('mac'),
-    'peer has another address': () => this.#changePart('publicIp'),
-    'peer has another subnet': () => this.#changePart('subnet'),
-    'peer has other families': () =>
-      this.#forAPeer((n, parts) => this.#setPeer(n, { ...parts, families: this.#families() })),
-    'peers swap subnets': () => this.#swap('subnet'),
-    'peers swap MACs': () => this.#swap('mac'),
-    'engine is told': () => this.#tell(),
-    'engine is told all': () => {
-      this.#untold.clear();
-      this.rig.tell('all');
-    },
-    'all peers go': () => {
-      for (const n of [...this.#parts.keys()]) this.#dropPeer(n);
-    },
+    'peer comes': () => this.#peers.comes(),
+    'peer goes': () => this.#peers.goes(),
+    'peer has another MAC': () => this.#peers.changes('mac'),
+    'peer has another address': () => this.#peers.changes('publicIp'),
+    'peer has another subnet': () => this.#peers.changes('subnet'),
+    'peer has other families': () => this.#peers.changes('families'),
+    'peers swap subnets': () => this.#peers.swap('subnet'),
+    'peers swap MACs': () => this.#peers.swap('mac'),
+    'engine is told': () => this.#peers.tell('untold'),
+    'engine is told all': () => this.#peers.tell('all'),
+    'all peers go': () => this.#peers.allGo(),
     'object vanishes': () => this.#damage((object) => this.rig.alien.remove(object)),
     'object changes': () => this.#damage((object) => this.rig.alien.make(this.#spoilt(object))),
     'stray object appears': () => this.rig.alien.make(this.#stray()),
@@ -141,65 +135,6 @@ export class Chaos {
       this.rig.kernel.events.length = 0;
     },
   });
-
-  #tell(): void {
-    if (this.#untold.size > 0) this.rig.tell([...this.#untold]);
-    this.#untold.clear();
-  }
-
-  #setPeer(n: number, parts: PeerParts): void {
-    this.#parts.set(n, parts);
-    const { backend } = this.rig;
-    this.#untold.add(`node-${n}`);
-    this.rig.set(leaseOf(n, { ...parts, backendType: backend.type }));
-  }
-
-  #dropPeer(n: number): void {
-    this.#parts.delete(n);
-    this.#untold.add(`node-${n}`);
-    this.rig.leases.delete(`node-${n}`);
-  }
-
-  #peerComes(): void {
-    const n = 2 + this.#random(NODES);
-    if (this.#parts.has(n)) return;
-    const free = (part: 'subnet' | 'mac' | 'publicIp') => this.#free(part);
-    this.#setPeer(n, {
-      subnet: free('subnet'),
-      mac: free('mac'),
-      publicIp: free('publicIp'),
-      families: this.#families(),
-    });
-  }
-
-  #changePart(part: 'subnet' | 'mac' | 'publicIp'): void {
-    this.#forAPeer((n, parts) => this.#setPeer(n, { ...parts, [part]: this.#free(part) }));
-  }
-
-  #swap(part: 'subnet' | 'mac'): void {
-    this.#forAPeer((n, one) =>
-      this.#forAPeer((m, other) => {
-        if (n === m) return;
-        this.#setPeer(n, { ...one, [part]: other[part] });
-        this.#setPeer(m, { ...other, [part]: one[part] });
-      }),
-    );
-  }
-
-  #forAPeer(act: (n: number, parts: PeerParts) => void): void {
-    const peers = [...this.#parts];
-    if (peers.length > 0) act(...this.#pick(peers));
-  }
-
-  #free(part: 'subnet' | 'mac' | 'publicIp'): number {
-    const used = new Set([...this.#parts.values()].map((parts) => parts[part]));
-    const free = Array.from({ length: NODES * 2 }, (_, i) => i + 2).filter((each) => !used.has(each));
-    return this.#pick(free);
-  }
-
-  #families(): Family[] {
-    return this.#pick<Family[]>([[4, 6], [4, 6], [4], [6]]);
-  }
 
   #ourLink(): string {
     return this.#pick(['flannel.1', 'flannel-v6.1', 'flannel.7']);
@@ -269,7 +204,6 @@ export class Chaos {
   #underlayReturns(): void {
     if (this.rig.kernel.links.get(UNDERLAY) === undefined) this.rig.makeUnderlay();
     this.#away = false;
-    this.rig.reconciler.look('underlay');
   }
 
   #readdress(): void {
@@ -291,7 +225,6 @@ export class Chaos {
     const keep = new Set<string>(wanted.map(keyOf));
     for (const address of kernel.links.get(UNDERLAY)?.addresses.values() ?? [])
       if (!keep.has(keyOf(address))) alien.remove(address);
-    this.rig.reconciler.look('underlay');
   }
 
   #changePlan(): void {
@@ -308,11 +241,10 @@ export class Chaos {
     ]);
     const near = this.#pick([/[13579]$/, /[02468]$/, /^$/]);
     const underlay = { ...rig.underlay, onLink: (to: string) => (near.test(to) ? UNDERLAY : undefined) };
-    rig.replan({ backend, families: this.#families(), underlay });
-    for (const [n, parts] of this.#parts) this.#setPeer(n, parts);
+    rig.replan({ backend, families: this.#peers.someFamilies(), underlay });
+    this.#peers.republish();
     // A restart reads everything anew.
-    this.#untold.clear();
-    rig.tell('all');
+    this.#peers.tell('all');
   }
 
   #beginErrors(): void {
@@ -370,8 +302,6 @@ export class Chaos {
   }
 
   #pick<T>(items: readonly T[]): T {
-    const item = items[this.#random(items.length)];
-    if (item === undefined) throw new RangeError('Nothing to pick from');
-    return item;
+    return pickFrom(this.#random, items);
   }
 }

@@ -23,6 +23,9 @@ class Agent {
   #done: PromiseWithResolvers<void> = Promise.withResolvers();
   /** What every process of this agent has said in this round. */
   reports: Report[] = [];
+  /** How many processes were killed, and how many of them before they had said anything. */
+  killed = 0;
+  cutShort = 0;
 
   constructor(n: number) {
     this.#n = n;
@@ -46,6 +49,8 @@ class Agent {
   /** Ends the process with no warning, and starts another. */
   async replace(): Promise<void> {
     const dying = this.#process;
+    this.killed++;
+    if (this.reports.length === 0) this.cutShort++;
     this.#done = Promise.withResolvers();
     dying?.kill('SIGKILL');
     await dying?.exited;
@@ -88,7 +93,7 @@ afterEach(() => {
 });
 
 /** Kills some agents' processes at random moments, until all have died once. */
-async function harm(random: Random): Promise<number> {
+async function harm(random: Random): Promise<void> {
   const victims = new Set(Array.from({ length: random(VICTIMS_MAX + 1) }, () => random(AGENTS)));
   await Promise.all(
     [...victims].map(async (victim) => {
@@ -96,7 +101,6 @@ async function harm(random: Random): Promise<number> {
       await agents[victim]?.replace();
     }),
   );
-  return victims.size;
 }
 
 async function within<T>(what: string, work: Promise<T>): Promise<T> {
@@ -131,19 +135,22 @@ function checkRound(path: string): void {
   });
 }
 
+function sum(of: (agent: Agent) => number): number {
+  return agents.reduce((total, agent) => total + of(agent), 0);
+}
+
 test(`${AGENTS} processes never hold overlapping subnets, nor lose one, in ${ROUNDS} rounds with kill -9`, async () => {
   const seed = Math.floor(Math.random() * 2 ** 32);
   const random = seededRandom(seed);
   const startedMs = performance.now();
   for (let n = 0; n < AGENTS; n++) agents.push(new Agent(n));
-  let killed = 0;
   for (let round = 1; round <= ROUNDS; round++) {
     // The range has exactly one subnet for each.
     const path = join(directory, `round-${round}.db`);
     const order: Order = { round, path, count: AGENTS, isSocial: round === ROUNDS };
     try {
       for (const agent of agents) agent.begin(order);
-      killed += await within('the harm', harm(random));
+      await within('the harm', harm(random));
       await within('the leases', Promise.all(agents.map(({ done }) => done)));
       checkRound(path);
     } catch (error) {
@@ -154,6 +161,10 @@ test(`${AGENTS} processes never hold overlapping subnets, nor lose one, in ${ROU
     }
   }
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
-  console.log(`contention: seed ${seed}, ${ROUNDS} rounds of ${AGENTS}, ${killed} killed, ${seconds} s`);
+  const [killed, cutShort] = [sum(({ killed }) => killed), sum(({ cutShort }) => cutShort)];
+  console.log(
+    `contention: seed ${seed}, ${ROUNDS} rounds of ${AGENTS} in ${seconds} s, ${killed} killed, ${cutShort} of them before they had a lease`,
+  );
   expect(killed).toBeGreaterThan(ROUNDS / 2);
+  expect(cutShort).toBeGreaterThan(0);
 }, 300_000);

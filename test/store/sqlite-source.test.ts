@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { chmodSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sameLease } from '../../src/model/lease.ts';
 import { LeaseDatabase } from '../../src/store/sqlite/lease-database.ts';
@@ -186,11 +186,15 @@ describe('watch()', () => {
     expect(ear.peer('c')).toEqual(third.lease);
   });
 
-  test('tells an empty list of a new database', async () => {
+  test('tells an empty list of a new database, and no trouble that its directory is new too', async () => {
+    rmSync(lab.directory, { recursive: true });
     const ear = lab.listen(lab.open('a'));
     await until('the first list', () => ear.changes.length === 1);
     expect(ear.changes[0]).toMatchObject({ changed: 'all', set: { synced: true } });
     expect(ear.names).toEqual([]);
+    await acquired(lab.open('b'), 'b', 2);
+    await until('the newcomer', () => ear.names.length === 1);
+    expect(ear.statuses).toEqual([]);
   });
 
   test('refuses peers with our MAC once we have it, and takes them back', async () => {

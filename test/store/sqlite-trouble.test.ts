@@ -34,6 +34,14 @@ async function otherProcess(script: string) {
   };
 }
 
+/** What a worker prints that runs as root of user and mount namespaces of its own. */
+function isolated(worker: string) {
+  const command = ['unshare', '-Urm', process.execPath, join(import.meta.dir, worker), lab.directory];
+  const { stdout, stderr } = Bun.spawnSync(command);
+  expect(stderr.toString()).toBe('');
+  return JSON.parse(stdout.toString());
+}
+
 function lockScript(path: string): string {
   return `
     const { Database } = require('bun:sqlite');
@@ -295,17 +303,8 @@ describe('a place that cannot be written', () => {
     expect(clock.pendingCount).toBe(0);
   });
 
-  test('a full disk and a read-only one name the reason, and are left when they are better', async () => {
-    const command = [
-      'unshare',
-      '-Urm',
-      process.execPath,
-      join(import.meta.dir, 'disk-worker.ts'),
-      lab.directory,
-    ];
-    const { stdout, stderr } = Bun.spawnSync(command);
-    expect(stderr.toString()).toBe('');
-    const { first, full, kept, emptied, refused, unmade } = JSON.parse(stdout.toString());
+  test('a full disk and a read-only one name the reason, and are left when they are better', () => {
+    const { first, full, kept, emptied, refused, unmade } = isolated('disk-worker.ts');
     expect(first.ok).toBe(true);
     // There may be room for some in what was left of a page.
     expect(full.at(-1)).toEqual({
@@ -319,3 +318,13 @@ describe('a place that cannot be written', () => {
     expect(unmade.error.message).toStartWith(`Cannot use the lease database '${lab.path}': EROFS`);
   });
 });
+
+test('without inotify the store reads when it is asked to, says so, and listens as soon as it can', () => {
+  const { unheard, trouble } = isolated('inotify-worker.ts');
+  expect(unheard).toEqual([]);
+  expect(trouble).toEqual({
+    code: 'store-unavailable',
+    message: `Cannot watch '${lab.directory}' for changes of leases: EMFILE: too many open files, watch '${lab.directory}'`,
+    remedy: 'Check the directory, and raise fs.inotify.max_user_instances and max_user_watches',
+  });
+}, 30_000);

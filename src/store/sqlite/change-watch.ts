@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type FSWatcher, statSync, watch } from 'node:fs';
+import { type FSWatcher, mkdirSync, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Clock, Timer } from '../../model/clock.ts';
 import { type Problem, problem } from '../../model/problem.ts';
@@ -48,12 +48,13 @@ export class ChangeWatch {
     this.#directory = dirname(options.path);
   }
 
-  /** Begins to watch; what fails is tried again by itself. */
+  /** Begins to watch the directory, which is made if there is none; what fails is tried again by itself. */
   start(): void {
     if (this.#closed || this.#watcher !== undefined) return;
     this.#retry?.cancel();
     this.#retry = undefined;
     try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
       this.#watched = identityOf(this.#directory);
       const watcher = watch(this.#directory, (_, name) => this.#onEvent(watcher, name));
       watcher.on('error', (error) => this.#onFailure(watcher, error));
