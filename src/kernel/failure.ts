@@ -9,14 +9,14 @@ import type { Failure, FailureKind, Verb } from '../reconcile/target.ts';
 
 /** A failed change, with the object as iproute2 would name it. */
 export function changeFailure(verb: Verb, object: KernelObject, error: NetlinkError): Failure {
-  return {
-    kind: kindOf(object, error.errno),
-    message: `Cannot ${verb} ${describe(object)}: ${error.message}`,
-  };
+  const kind = kindOf(object, error.errno);
+  const hint = kind === 'unsupported' && object.kind === 'link' ? MODULE_HINT : '';
+  return { kind, message: `Cannot ${verb} ${describe(object)}: ${error.message}${hint}` };
 }
 
 /** The kernel has asked for the module by itself by then, and there was none. */
-const MODULE_HINT = ' (module vxlan is missing; Ubuntu on a Raspberry Pi: package linux-modules-extra-raspi)';
+const MODULE_HINT =
+  ' (the module vxlan is missing; on Ubuntu for the Raspberry Pi: package linux-modules-extra-raspi)';
 
 /** A failed look. */
 export function lookFailure(what: string, error: NetlinkError): Failure {
