@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../model/clock.ts';
 import { FAMILIES, type Family, type Ip, type Prefix } from '../model/ip.ts';
-import type { LeaseSet } from '../model/lease.ts';
+import { type Lease, type LeaseSet, leaseFamily, sameLease } from '../model/lease.ts';
 import type {
   LeaseChange,
   LeaseRequest,
@@ -23,8 +23,10 @@ import { plan } from '../plan/plan.ts';
 import type { Pass } from '../reconcile/pass.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 import type { Claims, Observed, Target } from '../reconcile/target.ts';
+import { sameUnderlay } from '../underlay/select.ts';
 import type { HostSnapshot } from '../underlay/snapshot.ts';
 import { ClaimsKeeper } from './claims-keeper.ts';
+import { Coalescer } from './coalescer.ts';
 import type { Identity } from './identity.ts';
 import type { AgentJournal } from './journal.ts';
 import { OwnLeaseClaim } from './own-lease.ts';
@@ -75,10 +77,13 @@ export class Agent {
   readonly #startedMs: number;
   readonly #families: readonly Family[];
   readonly #underlay: UnderlayFollower;
+  readonly #host: Coalescer;
   readonly #ownLease: OwnLeaseClaim;
   readonly #claims: ClaimsKeeper;
   readonly #reconciler: Reconciler;
   readonly #repairs = new Map<string, number>();
+  /** What the last plan was made of. */
+  #planned: { readonly lease: Lease; readonly underlay: Underlay } | undefined;
   #leases: LeaseSet | undefined;
   #lastPass: PassStatus | undefined;
   #readyAfterMs: number | undefined;
@@ -94,6 +99,7 @@ export class Agent {
       needsOnLink: network.backend.type === 'vxlan' && network.backend.directRouting,
       readHost: parts.readHost,
     });
+    this.#host = new Coalescer({ clock, run: (cause) => this.#chooseUnderlay(cause) });
     this.#ownLease = new OwnLeaseClaim({
       source,
       clock,
@@ -123,15 +129,17 @@ export class Agent {
       onLeases: (change) => this.#leasesChanged(change),
       onOwnLeaseLost: (reason) => {
         this.#parts.journal.ownLeaseLost(reason);
-        this.#ownLease.again();
+        const { current } = this.#underlay;
+        if (current !== undefined) this.#requestLease(current);
       },
       onStatus: ({ problem: trouble }) => this.#parts.journal.problem('store', trouble),
     });
-    this.hostChanged('start');
+    this.#host.trigger('start');
   }
 
   /** Ends the work. The kernel keeps what it has: pods go on talking. */
   stop(): void {
+    this.#host.cancel();
     this.#ownLease.stop();
     this.#claims.stop();
     this.#reconciler.stop();
@@ -145,7 +153,7 @@ export class Agent {
 
   /** Events were lost: everything is looked at. */
   look(cause: string): void {
-    this.hostChanged(cause);
+    this.#host.trigger(cause);
     this.#reconciler.look(cause);
   }
 
@@ -153,20 +161,22 @@ export class Agent {
   hostEvent(event: HostEvent): void {
     if (!this.#underlay.concerns(event)) return;
     const { name } = this.#underlay.current ?? {};
-    this.hostChanged(`${event.kind} of ${event.link} changed`);
+    this.#host.trigger(`${event.kind} of ${event.link} changed`);
     // host-gw's routes go down with the link, and the kernel does not say so for each.
     if (event.link === name && event.kind !== 'route')
       this.#reconciler.look(`underlay ${event.link} changed`);
   }
 
-  /** Chooses the underlay again. */
-  hostChanged(cause: string): void {
-    const { journal } = this.#parts;
+  #chooseUnderlay(cause: string): void {
+    const { journal, network } = this.#parts;
     const changed = this.#underlay.refresh();
-    journal.problem('interface', this.#underlay.problem);
-    const { current } = this.#underlay;
+    const { current, problem: trouble } = this.#underlay;
+    journal.problem('interface', trouble ?? publicAddressProblems(network, current)[0]);
     if (!changed || current === undefined) return;
     journal.underlay(current, cause);
+    // The interface is what it has become, whether the store can be told of it now or not.
+    const own = this.#ownLease.current;
+    if (own !== undefined) this.#replan(own, cause);
     this.#requestLease(current);
   }
 
@@ -249,6 +259,7 @@ export class Agent {
 
   #requestFamily(underlay: Underlay, family: Family): LeaseRequestFamily | undefined {
     const { network, identity, previous } = this.#parts;
+    const held = this.#ownLease.current;
     const publicIp = underlayPublicIp(underlay, family);
     if (
       !this.#families.includes(family) ||
@@ -259,13 +270,17 @@ export class Agent {
     }
     const mac = family === 4 ? identity.macIpv4 : identity.macIpv6;
     const vtep = network.backend.type === 'vxlan' ? { vni: network.backend.vni, mac } : undefined;
-    return { publicIp, vtep, previous: family === 4 ? previous.ipv4 : previous.ipv6 };
+    const before = family === 4 ? previous.ipv4 : previous.ipv6;
+    return { publicIp, vtep, previous: (held && leaseFamily(held.lease, family)?.subnet) ?? before };
   }
 
   #replan(own: OwnLease, cause: string): void {
     const { settings, network, formerLinks, journal } = this.#parts;
     const underlay = this.#underlay.current;
     if (underlay === undefined) return;
+    const before = this.#planned;
+    if (before && sameLease(before.lease, own.lease) && sameUnderlay(before.underlay, underlay)) return;
+    this.#planned = { lease: own.lease, underlay };
     journal.ownLease(own);
     const { subnetFile, ipMasq } = settings;
     const desired = plan({ network, own: own.lease, underlay, subnetFile, ipMasq });

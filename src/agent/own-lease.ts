@@ -42,16 +42,11 @@ export class OwnLeaseClaim {
     return this.#problem;
   }
 
-  /** Asks for a lease with these attributes, now and until the store grants it. */
+  /** Asks for a lease with these attributes, now and until the store grants it; once more if it was asked before. */
   want(request: LeaseRequest): void {
     this.#wanted = request;
     this.#attempts = 0;
     void this.#ask();
-  }
-
-  /** Asks again for what was wanted last. */
-  again(): void {
-    if (this.#wanted !== undefined) this.want(this.#wanted);
   }
 
   stop(): void {

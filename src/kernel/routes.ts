@@ -85,12 +85,18 @@ function routeValue(
   return { header, attrs: { dst: prefixBase(dst), gateway, oif: index, priority: metric } };
 }
 
-/** The object that a message shows, if it is a plain unicast route of table main. */
+/** `linux/rtnetlink.h`: routes by which packets go nowhere (blackhole, unreachable, prohibit, throw). */
+const NOWHERE: ReadonlySet<number> = new Set([6, 7, 8, 9]);
+
+/**
+ * The object that a message shows, if it is a route of table main. One that leads nowhere, or over several next
+ * hops, has no link: so it differs from any that we want, and takes its place in the table.
+ */
 export function readRoute({ header, attrs }: RouteMessage, links: LinkTable): RouteObject | undefined {
-  if ((attrs.table ?? header.table) !== RT_TABLE_MAIN || header.type !== RTN_UNICAST) return undefined;
-  if ((header.flags & RTM_F_CLONED) !== 0) return undefined;
-  // One with several next hops has no link of its own: it is shown so that it differs from any that we want.
-  const link = attrs.oif === undefined ? '' : links.nameOf(attrs.oif);
+  const leadsNowhere = NOWHERE.has(header.type);
+  if ((attrs.table ?? header.table) !== RT_TABLE_MAIN) return undefined;
+  if ((header.type !== RTN_UNICAST && !leadsNowhere) || (header.flags & RTM_F_CLONED) !== 0) return undefined;
+  const link = attrs.oif === undefined || leadsNowhere ? '' : links.nameOf(attrs.oif);
   if (link === undefined) return undefined;
   const ipv6 = header.family === AF.INET6;
   const base: Ip | string = attrs.dst ?? (ipv6 ? '::' : '0.0.0.0');

@@ -107,7 +107,7 @@ interface PeerChange extends Change {
 }
 
 function addChanges(
-  { table, objectsOf }: PeerStage,
+  { table, retries, objectsOf }: PeerStage,
   batch: PeerChange[],
   { peer, slots }: { peer: Peer; slots: number },
 ): void {
@@ -116,6 +116,8 @@ function addChanges(
   const wanted = slots & table.slots.get(peer);
   const present = table.present.get(peer);
   const { node } = lease;
+  // The plan has changed since something failed.
+  if (wanted === 0) retries.cleared(node);
   objectsOf(lease).forEach((object, slot) => {
     const bit = 1 << slot;
     if ((wanted & bit) === 0) return;
@@ -129,18 +131,22 @@ function applyBatch(
   { target, table, pass, retries, monotonicMs }: PeerStage,
   batch: readonly PeerChange[],
 ): void {
-  const failing = new Map<string, Failure>();
+  const failing = new Map<string, { readonly failure: Failure; readonly slots: number }>();
   pass.apply(target, batch, (change, failure) => {
     const { peer, node, bit } = change;
     if (failure !== undefined) {
-      failing.set(node, failure);
+      failing.set(node, { failure, slots: (failing.get(node)?.slots ?? 0) | bit });
     } else {
       if ((table.applied.get(peer) & bit) !== 0) pass.repaired(change);
       table.applied.add(peer, bit);
       table.present.add(peer, bit);
     }
   });
-  for (const [node, failure] of failing) retries.failed(node, failure, monotonicMs());
+  for (const [node, { failure, slots }] of failing) {
+    retries.failed(node, failure, { nowMs: monotonicMs(), slots });
+  }
   if (retries.size === 0) return;
-  for (const { node } of batch) if (!failing.has(node)) retries.cleared(node);
+  for (const { node, bit } of batch) {
+    if (((failing.get(node)?.slots ?? 0) & bit) === 0) retries.cleared(node, bit);
+  }
 }

@@ -187,7 +187,9 @@ export class Reconciler {
     this.#running = true;
     const startMs = clock.monotonicMs();
     if (this.#nodeRetries.due(startMs).length > 0) this.#dirt.everything('trying again');
-    for (const name of this.#peerRetries.due(startMs)) this.#dirt.slot(name, ~0, 'trying again');
+    for (const name of this.#peerRetries.due(startMs)) {
+      this.#dirt.slot(name, this.#peerRetries.get(name)?.slots ?? ~0, 'trying again');
+    }
     const dirt = this.#dirt;
     this.#dirt = new Dirt();
     const pass = new Pass(dirt.cause, startMs);

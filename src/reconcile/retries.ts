@@ -14,6 +14,8 @@ export interface Retry {
   readonly attempts: number;
   readonly sinceMs: number;
   readonly dueMs: number;
+  /** Which of a peer's objects fail, as bits; 0 for what is no peer. */
+  readonly slots: number;
 }
 
 /** Doubles from 100 ms to 60 s, each time between half and the whole of it. */
@@ -43,17 +45,21 @@ export class Retries {
     return this.#byName.entries();
   }
 
-  /** Notes a failure at `nowMs` (monotonic). */
-  failed(name: string, failure: Failure, nowMs: number): void {
+  /** Notes a failure at `nowMs` (monotonic), of a peer's objects in `slots`. */
+  failed(name: string, failure: Failure, { nowMs, slots = 0 }: { nowMs: number; slots?: number }): void {
     const before = this.#byName.get(name);
     const attempts = (before?.attempts ?? 0) + 1;
     const dueMs = nowMs + backoffMs(attempts, this.#random);
-    this.#byName.set(name, { failure, attempts, sinceMs: before?.sinceMs ?? nowMs, dueMs });
+    const allSlots = (before?.slots ?? 0) | slots;
+    this.#byName.set(name, { failure, attempts, sinceMs: before?.sinceMs ?? nowMs, dueMs, slots: allSlots });
   }
 
-  /** Notes that it works, or that nobody wants it any more. */
-  cleared(name: string): void {
-    this.#byName.delete(name);
+  /** Notes that it works, or that nobody wants it any more: all of it, or a peer's objects in `slots`. */
+  cleared(name: string, slots: number = ~0): void {
+    const retry = this.#byName.get(name);
+    const left = (retry?.slots ?? 0) & ~slots;
+    if (retry === undefined || left === 0) this.#byName.delete(name);
+    else this.#byName.set(name, { ...retry, slots: left });
   }
 
   /** What is due at `nowMs`. */

@@ -99,7 +99,7 @@ function remove(
   });
 }
 
-/** The peers of changed leases whole, and those that fail; of the others what was reported. */
+/** The peers of changed leases whole; of the others what was reported, and what fails. */
 function wantedSlots(
   dirt: Dirt,
   touched: readonly Peer[],
@@ -110,7 +110,7 @@ function wantedSlots(
   for (const [name, slots] of dirt.slots) {
     const peer = table.find(name);
     if (peer === undefined) peerRetries.cleared(name);
-    else wanted.set(peer, (wanted.get(peer) ?? 0) | (peerRetries.get(name) === undefined ? slots : ~0));
+    else wanted.set(peer, (wanted.get(peer) ?? 0) | slots | (peerRetries.get(name)?.slots ?? 0));
   }
   return wanted;
 }
@@ -124,7 +124,7 @@ function nodeStage(pass: Pass, context: PassContext, failing: Set<string>): Node
     applied,
     onFailure: (key, failure) => {
       failing.add(key);
-      nodeRetries.failed(key, failure, monotonicMs());
+      nodeRetries.failed(key, failure, { nowMs: monotonicMs() });
     },
   };
 }

@@ -26,6 +26,13 @@ export interface Clash {
   readonly fault: string;
 }
 
+/** Where a lease stands, and when it was made. */
+export interface ClaimOptions {
+  /** Its row in the table of leases. */
+  readonly row: number;
+  readonly order: number;
+}
+
 /**
  * The subnets and MACs in use, and who holds them. Nothing is kept but a hash and the holder's row: the rest
  * stands in the leases.
@@ -55,8 +62,11 @@ export class Claims implements PrefixSet {
     for (const row of this.#leases.ordinals()) {
       const lease = this.#leases.at(row);
       if (lease === undefined) continue;
-      // A lease may stand in the table before its claims are entered, or after they were given up.
-      for (const { subnet } of halves(lease)) if (this.has(subnet)) yield subnet;
+      for (const family of FAMILIES) {
+        const subnet = leaseFamily(lease, family)?.subnet;
+        // A lease may stand in the table before its claims are entered, or after they were given up.
+        if (subnet !== undefined && this.has(subnet)) yield subnet;
+      }
     }
   }
 
@@ -77,24 +87,33 @@ export class Claims implements PrefixSet {
     return { holder: twin, fault: `IPv${family}: MAC '${half.vtep?.mac}' is that of ${quoted(twin.node)}` };
   }
 
-  /** Enters the claims of a lease that stands in the table and clashes with nothing. */
-  add(lease: Lease, order: number): void {
-    const row = this.#leases.ordinalOf(lease.node);
+  /** Enters the claims of a lease that stands in a row of the table and clashes with nothing. */
+  add(lease: Lease, { row, order }: ClaimOptions): void {
     if (row >= this.#orders.length) {
       const larger = new Float64Array(Math.max(row + 1, this.#orders.length * 2));
       larger.set(this.#orders);
       this.#orders = larger;
     }
     this.#orders[row] = order;
-    for (const claim of claimsOf(lease)) this.#holders.insert(hashText(claim), row);
-    for (const { subnet } of halves(lease)) this.#lengths.add(subnet);
+    for (const family of FAMILIES) {
+      const half = leaseFamily(lease, family);
+      if (half === undefined) continue;
+      this.#holders.insert(hashText(half.subnet), row);
+      this.#lengths.add(half.subnet);
+      if (half.vtep !== undefined) this.#holders.insert(hashText(half.vtep.mac), row);
+    }
   }
 
   /** Gives up the claims of a lease that was added and still stands in the table. */
   delete(lease: Lease): void {
     const row = this.#leases.ordinalOf(lease.node);
-    for (const claim of claimsOf(lease)) this.#holders.remove(hashText(claim), row);
-    for (const { subnet } of halves(lease)) this.#lengths.delete(subnet);
+    for (const family of FAMILIES) {
+      const half = leaseFamily(lease, family);
+      if (half === undefined) continue;
+      this.#holders.remove(hashText(half.subnet), row);
+      this.#lengths.delete(half.subnet);
+      if (half.vtep !== undefined) this.#holders.remove(hashText(half.vtep.mac), row);
+    }
   }
 
   /** The order that a lease was added with. */
@@ -111,7 +130,7 @@ export class Claims implements PrefixSet {
   #holderOf(claim: Prefix | Mac): number {
     return this.#holders.find(hashText(claim), (row) => {
       const lease = this.#leases.at(row);
-      return lease !== undefined && claimsOf(lease).includes(claim);
+      return lease !== undefined && (isClaimOf(lease.ipv4, claim) || isClaimOf(lease.ipv6, claim));
     });
   }
 
@@ -128,12 +147,8 @@ export class Claims implements PrefixSet {
   }
 }
 
-function halves({ ipv4, ipv6 }: Lease): LeaseFamily[] {
-  return [ipv4, ipv6].filter((half) => half !== undefined);
-}
-
-function claimsOf(lease: Lease): (Prefix | Mac)[] {
-  return halves(lease).flatMap(({ subnet, vtep }) => (vtep === undefined ? [subnet] : [subnet, vtep.mac]));
+function isClaimOf(half: LeaseFamily | undefined, claim: Prefix | Mac): boolean {
+  return half !== undefined && (half.subnet === claim || half.vtep?.mac === claim);
 }
 
 /** Whether two leases want the same thing. */

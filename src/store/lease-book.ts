@@ -146,8 +146,8 @@ export class LeaseBook {
       return;
     }
     const { placed, isBeaten } = place(entry, this.#claims);
-    this.#setPeer(entry.node, placed.lease);
-    if (placed.lease !== undefined) this.#claims.add(placed.lease, entry.order);
+    const row = this.#setPeer(entry.node, placed.lease);
+    if (placed.lease !== undefined) this.#claims.add(placed.lease, { row, order: entry.order });
     this.#setOdd(entry.node, isOdd(placed) ? placed : undefined);
     // Someone who came later holds what this lease wants.
     if (isBeaten) this.#unsettle();
@@ -170,11 +170,14 @@ export class LeaseBook {
     return true;
   }
 
-  #setPeer(node: string, lease: Lease | undefined): void {
-    if (isSame(this.#peers.get(node), lease)) return;
+  /** Gives back the peer's row, or -1 if it is none. */
+  #setPeer(node: string, lease: Lease | undefined): number {
+    const row = this.#peers.ordinalOf(node);
+    if (isSame(this.#peers.at(row), lease)) return row;
     if (this.#isTold) this.#changed.add(node);
-    if (lease === undefined) this.#peers.delete(node);
-    else this.#peers.set(lease);
+    if (lease !== undefined) return this.#peers.set(lease);
+    this.#peers.delete(node);
+    return -1;
   }
 
   #setOdd(node: string, placed: Placed | undefined): void {
@@ -208,8 +211,8 @@ export class LeaseBook {
       if (isOdd(placed)) this.#odd.set(entry.node, placed);
       if (!isSame(before.get(entry.node), placed.lease)) this.#changed.add(entry.node);
       if (placed.lease === undefined) continue;
-      this.#peers.set(placed.lease);
-      this.#claims.add(placed.lease, entry.order);
+      const row = this.#peers.set(placed.lease);
+      this.#claims.add(placed.lease, { row, order: entry.order });
     }
     for (const node of before.keys()) if (!pending.has(node)) this.#changed.add(node);
   }

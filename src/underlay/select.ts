@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { classify, type Family, familyOf, type Ip } from '../model/ip.ts';
+import { classify, type Family, familyOf, type Ip, parseIp } from '../model/ip.ts';
 import { type Problem, problem } from '../model/problem.ts';
 import { fail, ok, type Result } from '../model/result.ts';
 import type { InterfaceChoice } from '../model/settings.ts';
@@ -105,7 +105,8 @@ function byPublicAddress(selection: Selection): Result<Found, Problem> | undefin
 }
 
 function byName(name: string, option: string, { snapshot }: Selection): Found | undefined {
-  const address = snapshot.addresses.find(({ ip }) => ip === name);
+  const wanted = parseIp(name);
+  const address = snapshot.addresses.find(({ ip }) => ip === wanted);
   const link = snapshot.links.find((each) => (address ? each.index === address.index : each.name === name));
   if (link === undefined) return undefined;
   return address === undefined

@@ -3,9 +3,17 @@ import { readView } from '../../src/cli/demo/view.ts';
 import { parsePrefix, prefixesOverlap } from '../../src/model/ip.ts';
 import { DAMAGES, sceneOf } from './agent-damage.ts';
 import { hostGwOverlay, vxlanOverlay } from './agent-expected.ts';
-import { readOverlay } from './agent-overlay.ts';
+import { type Overlay, readOverlay } from './agent-overlay.ts';
 import { buryLease, leaseOf, partOf, readLeases, rewriteAttributes } from './agent-store.ts';
-import { changeNetConf, eventually, expectPodsTalk, JSON_LOG, readLog, TIMEOUT_MS } from './agent-support.ts';
+import {
+  changeNetConf,
+  eventually,
+  expectPodsTalk,
+  expectTrouble,
+  JSON_LOG,
+  readLog,
+  TIMEOUT_MS,
+} from './agent-support.ts';
 import { createLab, type Lab, type LabNode } from './lab.ts';
 
 async function expectOverlays(lab: Lab, nodes: readonly LabNode[]): Promise<void> {
@@ -123,6 +131,37 @@ test(
     await node.agent.ready();
     const { base } = partOf(leaseOf(lab, other), 4);
     expect(JSON.stringify(readOverlay(node))).not.toContain(base);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a peer that fails in one family is tried again in that alone, until it works',
+  async () => {
+    await using lab = await createLab({ nodes: 3, backend: { Type: 'host-gw' } });
+    const [node, odd] = [lab.node(1), lab.node(2)];
+    for (const each of lab.nodes) {
+      each.start(each === odd ? { arguments: ['--public-ipv6', 'fd99::2'] } : JSON_LOG);
+    }
+    await expectTrouble(node, 'object-failed', 'via fd99::2 dev eth0: EHOSTUNREACH');
+    const failing = partOf(leaseOf(lab, odd), 6).subnet;
+    const expected = () => {
+      const { routes, ...rest } = hostGwOverlay(lab, node);
+      return { ...rest, routes: routes.filter(({ dst }) => dst !== failing) };
+    };
+    await eventually(() => expect<Overlay>(readOverlay(node)).toEqual(expected()));
+    // Some attempts later nothing else has been touched.
+    await Bun.sleep(500);
+    expect((await node.agent.status())?.repairs).toEqual({});
+    node.run('ip', 'route', 'delete', partOf(leaseOf(lab, odd), 4).subnet);
+    await eventually(() => expect<Overlay>(readOverlay(node)).toEqual(expected()));
+    await eventually(async () => expect((await node.agent.status())?.repairs).toEqual({ route: 1 }));
+    expect((await node.agent.status())?.peers).toContainEqual(
+      expect.objectContaining({ node: odd.name, state: 'failed' }),
+    );
+    node.run('ip', 'route', 'add', 'fd99::/64', 'dev', 'eth0', 'proto', 'kernel');
+    await node.agent.ready();
+    expect(readOverlay(node)).toEqual(hostGwOverlay(lab, node));
   },
   TIMEOUT_MS,
 );

@@ -6,7 +6,7 @@
 import type { LeaseSource } from '../../src/model/lease-source.ts';
 import { SqliteLeaseSource } from '../../src/store/sqlite/source.ts';
 import { network, range, request, sure } from '../unit/store/samples.ts';
-import { Ear, granted, until } from './sources.ts';
+import { Ear, until } from './sources.ts';
 
 /** What the worker is told. */
 export interface Order {
@@ -24,6 +24,8 @@ export interface Report {
   readonly round: number;
   readonly ipv4: string;
   readonly ipv6: string;
+  /** Another reason than a lock why a lease was refused: there must be none. */
+  readonly trouble?: string;
 }
 
 /** Exactly as many subnets of each family as there are agents. */
@@ -36,16 +38,18 @@ export function tightNetwork(count: number) {
 
 const LIMIT_MS = 30_000;
 
-/** Takes the lease, as an agent does: until it is granted. */
-async function take(source: LeaseSource, node: string, n: number): Promise<Report> {
+/** Takes the lease, as an agent does: again and again while it has to wait for the others. */
+async function take(source: LeaseSource, n: number): Promise<Omit<Report, 'round'>> {
   const deadlineMs = performance.now() + LIMIT_MS;
   for (;;) {
-    const result = await source.acquire(request(node, n));
+    const result = await source.acquire(request(`node-${n}`, n));
     if (result.ok) {
       const { ipv4, ipv6 } = result.value.lease;
-      return { round: 0, ipv4: sure(ipv4, 'ipv4').subnet, ipv6: sure(ipv6, 'ipv6').subnet };
+      return { ipv4: sure(ipv4, 'ipv4').subnet, ipv6: sure(ipv6, 'ipv6').subnet };
     }
-    if (performance.now() > deadlineMs) return { round: 0, ...granted(result), ipv4: '', ipv6: '' };
+    const { message } = result.error;
+    const isLocked = message.includes('is locked by another process');
+    if (!isLocked || performance.now() > deadlineMs) return { ipv4: '', ipv6: '', trouble: message };
     await Bun.sleep(20);
   }
 }
@@ -64,7 +68,7 @@ async function serve(n: number): Promise<void> {
     source = opened;
     const ear = new Ear();
     if (isSocial) opened.watch(ear);
-    const report = await take(opened, node, n);
+    const report = await take(opened, n);
     if (isSocial) await until('all peers', () => ear.names.length === count - 1, LIMIT_MS);
     if (ear.changes.some(({ set }) => set.refused.length > 0)) throw new Error('A peer was refused');
     process.send?.({ ...report, round });

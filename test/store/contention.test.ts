@@ -123,6 +123,7 @@ function stored(path: string): Map<string, { subnet: string; subnet6: string }> 
 }
 
 function checkRound(path: string): void {
+  expect(agents.flatMap(({ reports }) => reports.flatMap(({ trouble }) => trouble ?? []))).toEqual([]);
   const leases = stored(path);
   expect(leases.size).toBe(AGENTS);
   const ends = agents.map(({ reports }) => reports.at(-1));

@@ -17,6 +17,7 @@ import type {
 import type { NetworkConfig } from '../../src/model/network.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import type { Result } from '../../src/model/result.ts';
+import { LeaseDatabase } from '../../src/store/sqlite/lease-database.ts';
 import { SqliteLeaseSource } from '../../src/store/sqlite/source.ts';
 import { network, request } from '../unit/store/samples.ts';
 
@@ -80,6 +81,25 @@ export class Laboratory {
     const ear = new Ear();
     source.watch(ear);
     return ear;
+  }
+
+  /** Agents `a` and `b`, which know each other. */
+  async twoAgents() {
+    const sources = [this.open('a'), this.open('b')] as const;
+    const ears = [this.listen(sources[0]), this.listen(sources[1])] as const;
+    const leases = [await acquired(sources[0], 'a', 1), await acquired(sources[1], 'b', 2)] as const;
+    await until('acquaintance', () => ears.every(({ names }) => names.length === 1));
+    return { sources, ears, leases };
+  }
+
+  /** What a look from outside reads, or does. */
+  inspect<T>(look: (database: LeaseDatabase) => T): T {
+    const database = LeaseDatabase.open(this.path);
+    try {
+      return look(database);
+    } finally {
+      database.close();
+    }
   }
 
   /** Ends everything, and removes the directory. */

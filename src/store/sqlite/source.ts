@@ -77,6 +77,8 @@ export class SqliteLeaseSource implements LeaseSource {
     write: undefined,
     watch: undefined,
   };
+  /** The message of the problem that the listener knows of. */
+  #toldProblem: string | undefined;
   #isSynced = false;
   #isTelling = false;
   #isClosed = false;
@@ -135,8 +137,11 @@ export class SqliteLeaseSource implements LeaseSource {
 
   watch(listener: LeaseListener): void {
     this.#listener = listener;
-    this.#watch.start();
-    queueMicrotask(() => this.#look(false));
+    queueMicrotask(() => {
+      this.#watch.start();
+      this.#look(false);
+      this.#tellStatus();
+    });
   }
 
   refresh(): void {
@@ -221,11 +226,17 @@ export class SqliteLeaseSource implements LeaseSource {
   }
 
   #setProblem(what: 'read' | 'write' | 'watch', problem: Problem | undefined): void {
-    const before = this.status().problem;
+    if (this.#problems[what]?.message === problem?.message) return;
     this.#problems[what] = problem;
-    const after = this.status().problem;
-    if (before?.code === after?.code && before?.message === after?.message) return;
-    queueMicrotask(() => this.#listener?.onStatus(this.status()));
+    queueMicrotask(() => this.#tellStatus());
+  }
+
+  /** Tells the status once it differs from what was told: one cause often makes several problems. */
+  #tellStatus(): void {
+    const status = this.status();
+    if (this.#listener === undefined || status.problem?.message === this.#toldProblem) return;
+    this.#toldProblem = status.problem?.message;
+    this.#listener.onStatus(status);
   }
 
   /** Tells the listener what has changed, after everything that happens now. */
