@@ -50,6 +50,8 @@ export class KernelAccess {
   #claims: Claims = { links: new Set(), networks: [] };
   #watch: { readonly socket: NetlinkSocket; readonly watch: Watch } | undefined;
   #filtered = '';
+  /** Why events were missed, until everything was looked at. */
+  #deafBecause: string | undefined;
   #hush: Timer | undefined;
   #closed = false;
 
@@ -102,6 +104,7 @@ export class KernelAccess {
     });
     if (typeof socket === 'number') {
       listener.onProblem(openProblem(socket));
+      this.#deafBecause ??= 'events could not be heard';
       this.#clock.schedule(1_000, () => this.listen(listener));
       return;
     }
@@ -110,15 +113,16 @@ export class KernelAccess {
       onDatagram: (bytes) => readEvents(bytes, { links: this.target.links, claims: this.#claims }, listener),
       onLost: (reason) => {
         this.#watch = undefined;
-        this.#clock.schedule(REOPEN_MS, () => {
-          this.listen(listener);
-          listener.look(`events were lost (${reason})`);
-        });
+        this.#deafBecause = `events were lost (${reason})`;
+        this.#clock.schedule(REOPEN_MS, () => this.listen(listener));
       },
     });
     this.#watch = { socket, watch };
     this.#refilter();
     listener.onProblem(undefined);
+    // What happened while nobody listened is not known.
+    if (this.#deafBecause !== undefined) listener.look(this.#deafBecause);
+    this.#deafBecause = undefined;
   }
 
   close(): void {

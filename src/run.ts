@@ -8,8 +8,9 @@ import { hostname } from 'node:os';
 import { MemoryTrimmer } from '../arm/memory.ts';
 import { sendDatagram } from '../ffi/notify.ts';
 import { Agent } from './agent/agent.ts';
-import { chooseIdentity, type Identity } from './agent/identity.ts';
+import { chooseIdentity } from './agent/identity.ts';
 import { AgentJournal } from './agent/journal.ts';
+import type { HostEvent } from './agent/underlay-follower.ts';
 import { VERSION } from './cli/version.ts';
 import { systemClock } from './clock.ts';
 import { type ConfigError, describeConfigError } from './config/error.ts';
@@ -18,9 +19,11 @@ import { parseNetConf } from './config/net-conf.ts';
 import { parseSettings } from './config/settings.ts';
 import { readSubnetEnv } from './config/subnet-env.ts';
 import { HealthServer } from './http/server.ts';
+import type { UnderlayEvent } from './kernel/events.ts';
 import { KernelAccess } from './kernel-access.ts';
 import { createLogger, type Logger } from './log.ts';
 import { LogLimit } from './log-limit.ts';
+import type { Lease } from './model/lease.ts';
 import type { LeaseSource } from './model/lease-source.ts';
 import type { NetworkConfig } from './model/network.ts';
 import type { Problem } from './model/problem.ts';
@@ -28,7 +31,7 @@ import { fail, type Result } from './model/result.ts';
 import type { Settings } from './model/settings.ts';
 import { createNotifier, type Notifier } from './sd-notify.ts';
 import { SqliteLeaseSource } from './store/sqlite/source.ts';
-import { type NodeState, StateFile } from './store/state-file.ts';
+import { StateFile } from './store/state-file.ts';
 
 /** A pass of so many changes leaves some hundred kilobytes of garbage. */
 const CHANGES_WORTH_TRIMMING = 200;
@@ -82,7 +85,16 @@ interface Prepared {
   readonly log: Logger;
 }
 
-async function runAgent({ settings, network, log }: Prepared): Promise<number> {
+async function runAgent(prepared: Prepared): Promise<number> {
+  // Before anything that may take time: the first process of a container gets no signal that it does not handle.
+  const signal = untilSignal();
+  const first = await Promise.race([signal, startAgent(prepared)]);
+  if (typeof first !== 'string') return await stop(first, await signal);
+  prepared.log.info('Stopping before the start was over', { signal: first });
+  return 0;
+}
+
+async function startAgent({ settings, network, log }: Prepared): Promise<Running> {
   const notifier = createNotifier(process.env, sendDatagram);
   const journal = new AgentJournal({
     log,
@@ -101,11 +113,13 @@ async function runAgent({ settings, network, log }: Prepared): Promise<number> {
   const stateFile = new StateFile(settings.stateDir);
   const { state, warning } = stateFile.load();
   if (warning !== undefined) log.warn(warning);
-  const identity = await identify({ settings, source, state });
+  const published = await readPublished(source, settings.nodeName);
+  const machineId = readOr('/etc/machine-id', '');
+  const identity = chooseIdentity({ published, remembered: state, nodeName: settings.nodeName, machineId });
   const previous = readPrevious(settings.subnetFile);
   const agent: Agent = new Agent({
     version: VERSION,
-    processStartMs: performance.timeOrigin,
+    uptimeMs: () => performance.now(),
     settings,
     network,
     target: kernel.target,
@@ -113,6 +127,7 @@ async function runAgent({ settings, network, log }: Prepared): Promise<number> {
     source,
     identity,
     previous: { ipv4: previous.ipv4.subnet, ipv6: previous.ipv6.subnet },
+    published,
     formerLinks: state.links,
     clock: systemClock,
     random: Math.random,
@@ -140,15 +155,13 @@ async function runAgent({ settings, network, log }: Prepared): Promise<number> {
   kernel.listen({
     moved: (observed, gone) => agent.moved(observed, gone),
     look: (cause) => agent.look(cause),
-    underlay: (event) =>
-      agent.hostEvent(event.kind === 'link' ? { kind: 'link', link: event.name, index: event.index } : event),
+    underlay: (event) => agent.hostEvent(event.kind === 'link' ? linkEvent(event) : event),
     onProblem: (trouble) => journal.problem('events', trouble),
   });
   agent.start();
   trimmer.worked();
   await health.start();
-  const signal = await untilSignal();
-  return await stop({ signal, agent, kernel, health, notifier, log });
+  return { agent, kernel, health, notifier, log };
 }
 
 /** Netlink sockets need no privilege; without them nothing can be done but to wait (file limit, no netlink). */
@@ -161,20 +174,14 @@ async function openKernel(journal: AgentJournal): Promise<KernelAccess> {
   }
 }
 
-/** A store that cannot be read now is not waited for: what the state directory remembers serves as well. */
-async function identify({
-  settings,
-  source,
-  state,
-}: {
-  settings: Settings;
-  source: LeaseSource;
-  state: NodeState;
-}): Promise<Identity> {
-  const { nodeName } = settings;
-  const own = await source.own(nodeName);
-  const published = own.ok ? own.value : undefined;
-  return chooseIdentity({ published, remembered: state, nodeName, machineId: readOr('/etc/machine-id', '') });
+/** What peers have been told of this node; what the state directory remembers serves if the store cannot be read. */
+async function readPublished(source: LeaseSource, node: string): Promise<Lease | undefined> {
+  const own = await source.own(node);
+  return own.ok ? own.value : undefined;
+}
+
+function linkEvent({ name, index, mtuBytes, up, gone }: UnderlayEvent & { kind: 'link' }): HostEvent {
+  return { kind: 'link', link: name, index, state: `${name} ${index} ${mtuBytes} ${up} ${gone}` };
 }
 
 function readPrevious(path: string): ReturnType<typeof readSubnetEnv> {
@@ -196,7 +203,6 @@ function untilSignal(): Promise<string> {
 }
 
 interface Running {
-  readonly signal: string;
   readonly agent: Agent;
   readonly kernel: KernelAccess;
   readonly health: HealthServer;
@@ -204,7 +210,7 @@ interface Running {
   readonly log: Logger;
 }
 
-async function stop({ signal, agent, kernel, health, notifier, log }: Running): Promise<number> {
+async function stop({ agent, kernel, health, notifier, log }: Running, signal: string): Promise<number> {
   notifier.stopping();
   log.info('Stopping; links, routes and pods stay as they are', { signal });
   agent.stop();

@@ -19,7 +19,7 @@ export function writeAtomically(path: string, { text, mode }: FileContent): void
     rmSync(temporary, { force: true });
     const fd = openSync(temporary, 'wx', 0o600);
     try {
-      writeSync(fd, text);
+      writeAll(fd, text);
       fchmodSync(fd, mode);
       fsyncSync(fd);
     } finally {
@@ -30,6 +30,12 @@ export function writeAtomically(path: string, { text, mode }: FileContent): void
     removeQuietly(temporary);
     throw error;
   }
+}
+
+/** One write may take only part of it. */
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
 }
 
 function removeQuietly(path: string): void {

@@ -4,31 +4,26 @@
  * @module
  */
 import type { Clock } from '../model/clock.ts';
-import { FAMILIES, type Family, type Ip, type Prefix } from '../model/ip.ts';
-import { type Lease, type LeaseSet, leaseFamily, sameLease } from '../model/lease.ts';
-import type {
-  LeaseChange,
-  LeaseRequest,
-  LeaseRequestFamily,
-  LeaseSource,
-  OwnLease,
-} from '../model/lease-source.ts';
+import { FAMILIES, type Family, type Ip } from '../model/ip.ts';
+import { type Lease, type LeaseSet, sameLease } from '../model/lease.ts';
+import type { LeaseChange, LeaseSource, OwnLease } from '../model/lease-source.ts';
 import { type NetworkConfig, networkFamily } from '../model/network.ts';
 import { type Problem, problem } from '../model/problem.ts';
 import type { Result } from '../model/result.ts';
 import type { Settings } from '../model/settings.ts';
 import type { AgentStatus, PassStatus } from '../model/status.ts';
-import { type Underlay, underlayIp, underlayPublicIp } from '../model/underlay.ts';
+import type { Underlay } from '../model/underlay.ts';
 import { plan } from '../plan/plan.ts';
 import type { Pass } from '../reconcile/pass.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 import type { Claims, Observed, Target } from '../reconcile/target.ts';
-import { sameUnderlay } from '../underlay/select.ts';
+import { sameInterface, sameUnderlay } from '../underlay/select.ts';
 import type { HostSnapshot } from '../underlay/snapshot.ts';
 import { ClaimsKeeper } from './claims-keeper.ts';
 import { Coalescer } from './coalescer.ts';
 import type { Identity } from './identity.ts';
 import type { AgentJournal } from './journal.ts';
+import { leaseRequest, type PreviousSubnets } from './lease-request.ts';
 import { OwnLeaseClaim } from './own-lease.ts';
 import {
   interfaceStatus,
@@ -44,11 +39,14 @@ import { type HostEvent, UnderlayFollower } from './underlay-follower.ts';
 /** A store is asked for a second opinion on a large removal after this long. */
 const SECOND_LIST_MS = 1_000;
 
+/** After the node's own network could not be read. */
+const READ_AGAIN_MS = 1_000;
+
 /** What an agent is made of. */
 export interface AgentParts {
   readonly version: string;
-  /** When the process began, in milliseconds since the epoch. */
-  readonly processStartMs: number;
+  /** How long the process has run; not by the wall clock, which a Pi sets late. */
+  readonly uptimeMs: () => number;
   readonly settings: Settings;
   readonly network: NetworkConfig;
   readonly target: Target;
@@ -56,7 +54,9 @@ export interface AgentParts {
   readonly source: LeaseSource;
   readonly identity: Identity;
   /** What subnet.env said before this start. */
-  readonly previous: { readonly ipv4: Prefix | undefined; readonly ipv6: Prefix | undefined };
+  readonly previous: PreviousSubnets;
+  /** The own lease as the store had it before this start. */
+  readonly published: Lease | undefined;
   /** Devices that earlier configurations have made. */
   readonly formerLinks: readonly string[];
   readonly clock: Clock;
@@ -76,6 +76,7 @@ export class Agent {
   readonly #parts: AgentParts;
   readonly #startedMs: number;
   readonly #families: readonly Family[];
+  readonly #needsOnLink: boolean;
   readonly #underlay: UnderlayFollower;
   readonly #host: Coalescer;
   readonly #ownLease: OwnLeaseClaim;
@@ -84,6 +85,8 @@ export class Agent {
   readonly #repairs = new Map<string, number>();
   /** What the last plan was made of. */
   #planned: { readonly lease: Lease; readonly underlay: Underlay } | undefined;
+  /** The chosen link as it was announced last. */
+  #linkState: string | undefined;
   #leases: LeaseSet | undefined;
   #lastPass: PassStatus | undefined;
   #readyAfterMs: number | undefined;
@@ -93,11 +96,13 @@ export class Agent {
     const { settings, network, clock, random, target, source, yieldNow, journal } = parts;
     this.#startedMs = clock.nowMs();
     this.#families = FAMILIES.filter((family) => networkFamily(network, family));
+    this.#needsOnLink = network.backend.type === 'vxlan' && network.backend.directRouting;
     this.#underlay = new UnderlayFollower({
       choice: settings.interfaceChoice,
       families: this.#families,
-      needsOnLink: network.backend.type === 'vxlan' && network.backend.directRouting,
+      needsOnLink: this.#needsOnLink,
       readHost: parts.readHost,
+      remembered: { 4: parts.published?.ipv4?.publicIp, 6: parts.published?.ipv6?.publicIp },
     });
     this.#host = new Coalescer({ clock, run: (cause) => this.#chooseUnderlay(cause) });
     this.#ownLease = new OwnLeaseClaim({
@@ -119,6 +124,7 @@ export class Agent {
       random,
       yieldNow,
       onPass: (pass, durationMs) => this.#passed(pass, durationMs),
+      onAudit: () => this.#host.trigger('audit'),
       onHeld: () => void clock.schedule(SECOND_LIST_MS, () => source.refresh()),
     });
   }
@@ -160,24 +166,45 @@ export class Agent {
   /** The kernel announces a change of a link, address or route that is not ours. */
   hostEvent(event: HostEvent): void {
     if (!this.#underlay.concerns(event)) return;
-    const { name } = this.#underlay.current ?? {};
-    this.#host.trigger(`${event.kind} of ${event.link} changed`);
-    // host-gw's routes go down with the link, and the kernel does not say so for each.
-    if (event.link === name && event.kind !== 'route')
-      this.#reconciler.look(`underlay ${event.link} changed`);
+    const isChosen = this.#underlay.isChosen(event);
+    if (event.kind === 'link' && isChosen) {
+      // Many drivers announce a link again and again although nothing has changed.
+      if (event.state === this.#linkState) return;
+      this.#linkState = event.state;
+    }
+    const cause = `${event.kind} of ${event.link} changed`;
+    this.#host.trigger(cause);
+    // host-gw's routes go with the link and its addresses, and the kernel does not say so for each.
+    const mayTakeRoutes = event.kind === 'link' || (event.kind === 'address' && event.gone);
+    if (isChosen && mayTakeRoutes) this.#reconciler.look(`underlay ${event.link} changed`);
   }
 
   #chooseUnderlay(cause: string): void {
-    const { journal, network } = this.#parts;
-    const changed = this.#underlay.refresh();
+    const { journal, network, clock } = this.#parts;
+    const before = this.#underlay.current;
+    const changed = this.#underlay.refresh(this.#peerAddresses());
     const { current, problem: trouble } = this.#underlay;
     journal.problem('interface', trouble ?? publicAddressProblems(network, current)[0]);
+    if (trouble?.code === 'netlink-failed')
+      clock.schedule(READ_AGAIN_MS, () => this.#host.trigger('trying again'));
     if (!changed || current === undefined) return;
-    journal.underlay(current, cause);
+    const isSame = before !== undefined && sameInterface(before, current);
+    if (!isSame) journal.underlay(current, cause);
     // The interface is what it has become, whether the store can be told of it now or not.
     const own = this.#ownLease.current;
     if (own !== undefined) this.#replan(own, cause);
-    this.#requestLease(current);
+    if (!isSame) this.#requestLease(current);
+  }
+
+  /** The addresses that peers are reached by. */
+  *#peerAddresses(): Generator<Ip> {
+    const { peers } = this.#leases ?? {};
+    if (peers === undefined || !this.#needsOnLink) return;
+    for (const node of peers.keys()) {
+      const { ipv4, ipv6 } = peers.get(node) ?? {};
+      if (ipv4 !== undefined) yield ipv4.publicIp;
+      if (ipv6 !== undefined) yield ipv6.publicIp;
+    }
   }
 
   /** Whether the node's pod network is whole, and why not. */
@@ -202,7 +229,7 @@ export class Agent {
       network: network.ipv4?.network,
       networkV6: network.ipv6?.network,
       interface: interfaceStatus(this.#underlay.current),
-      lease: ownLeaseStatus(this.#ownLease.current),
+      lease: ownLeaseStatus(this.#ownLease.current, source.ownExpiryMs()),
       vtepMacs: vtepMacs(network, identity),
       store: source.status(),
       peers: [...peerStatuses(this.#reconciler)],
@@ -239,6 +266,7 @@ export class Agent {
   #leasesChanged({ set, changed }: LeaseChange): void {
     this.#parts.journal.leases(this.#leases, set, changed);
     this.#leases = set;
+    if (this.#needsOnLink) this.#host.trigger('leases changed');
     this.#reconciler.setLeases(
       set,
       changed,
@@ -247,31 +275,11 @@ export class Agent {
   }
 
   #requestLease(underlay: Underlay): void {
-    const { settings, network } = this.#parts;
-    const request: LeaseRequest = {
-      node: settings.nodeName,
-      backendType: network.backend.type,
-      ipv4: this.#requestFamily(underlay, 4),
-      ipv6: this.#requestFamily(underlay, 6),
-    };
-    this.#ownLease.want(request);
-  }
-
-  #requestFamily(underlay: Underlay, family: Family): LeaseRequestFamily | undefined {
-    const { network, identity, previous } = this.#parts;
-    const held = this.#ownLease.current;
-    const publicIp = underlayPublicIp(underlay, family);
-    if (
-      !this.#families.includes(family) ||
-      publicIp === undefined ||
-      underlayIp(underlay, family) === undefined
-    ) {
-      return undefined;
-    }
-    const mac = family === 4 ? identity.macIpv4 : identity.macIpv6;
-    const vtep = network.backend.type === 'vxlan' ? { vni: network.backend.vni, mac } : undefined;
-    const before = family === 4 ? previous.ipv4 : previous.ipv6;
-    return { publicIp, vtep, previous: (held && leaseFamily(held.lease, family)?.subnet) ?? before };
+    const { settings, network, identity, previous } = this.#parts;
+    const held = this.#ownLease.current?.lease;
+    this.#ownLease.want(
+      leaseRequest({ node: settings.nodeName, network, identity, underlay, held, previous }),
+    );
   }
 
   #replan(own: OwnLease, cause: string): void {
@@ -298,7 +306,7 @@ export class Agent {
     journal.pass(pass, durationMs);
     onWork(pass.created + pass.updated + pass.removed);
     if (this.#readyAfterMs !== undefined || !this.readiness().ready) return;
-    this.#readyAfterMs = Math.round(clock.nowMs() - this.#parts.processStartMs);
+    this.#readyAfterMs = Math.round(this.#parts.uptimeMs());
     journal.ready(this.#readyAfterMs, this.#leases?.peers.size ?? 0);
   }
 }

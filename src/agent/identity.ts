@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatMac, type Mac } from '../model/ip.ts';
+import { formatMac, isStationMac, type Mac } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
 
 /** The addresses of the VTEP devices. */
@@ -23,11 +23,14 @@ export interface IdentitySources {
   readonly machineId: string;
 }
 
-/** Published, else remembered, else derived: so a node that has lost its disk still has its old addresses. */
+/** Published, else remembered, else derived; what cannot be a device's address is passed over. So a node that has lost its disk still has its old addresses. */
 export function chooseIdentity({ published, remembered, nodeName, machineId }: IdentitySources): Identity {
+  const choose = (told: readonly (Mac | undefined)[], family: 4 | 6) =>
+    told.find((mac) => mac !== undefined && isStationMac(mac)) ??
+    deriveMac(`${nodeName}\n${machineId}\n${family}`);
   return {
-    macIpv4: published?.ipv4?.vtep?.mac ?? remembered.macIpv4 ?? deriveMac(`${nodeName}\n${machineId}\n4`),
-    macIpv6: published?.ipv6?.vtep?.mac ?? remembered.macIpv6 ?? deriveMac(`${nodeName}\n${machineId}\n6`),
+    macIpv4: choose([published?.ipv4?.vtep?.mac, remembered.macIpv4], 4),
+    macIpv6: choose([published?.ipv6?.vtep?.mac, remembered.macIpv6], 6),
   };
 }
 

@@ -97,9 +97,13 @@ export function interfaceStatus(underlay: Underlay | undefined): InterfaceStatus
 }
 
 /** The own lease for the status. */
-export function ownLeaseStatus(own: OwnLease | undefined): OwnLeaseStatus | undefined {
+export function ownLeaseStatus(
+  own: OwnLease | undefined,
+  renewedUntilMs: number | undefined,
+): OwnLeaseStatus | undefined {
   if (own === undefined) return undefined;
-  const { lease, expiresAtMs } = own;
+  const { lease } = own;
+  const expiresAtMs = renewedUntilMs ?? own.expiresAtMs;
   return {
     subnet: lease.ipv4?.subnet,
     subnetV6: lease.ipv6?.subnet,

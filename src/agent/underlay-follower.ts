@@ -13,13 +13,17 @@ import { sameUnderlay, selectUnderlay } from '../underlay/select.ts';
 import type { HostSnapshot } from '../underlay/snapshot.ts';
 
 /** A change of the node's own network, as the kernel announces it. */
-export interface HostEvent {
-  readonly kind: 'link' | 'address' | 'route';
-  /** The link that changed or that the address or route is on. */
-  readonly link: string;
-  /** Of a link that changed: its name may be new. */
-  readonly index?: number;
-}
+export type HostEvent =
+  | {
+      readonly kind: 'link';
+      readonly link: string;
+      /** The name may be new. */
+      readonly index: number;
+      /** All else that matters of a link. */
+      readonly state: string;
+    }
+  | { readonly kind: 'address'; readonly link: string; readonly gone: boolean }
+  | { readonly kind: 'route'; readonly link: string; readonly isDefault: boolean };
 
 /** What the follower needs. */
 export interface UnderlayFollowerOptions {
@@ -28,6 +32,8 @@ export interface UnderlayFollowerOptions {
   /** Whether it matters which addresses are on-link. */
   readonly needsOnLink: boolean;
   readonly readHost: (canReach: Ip | undefined) => Result<HostSnapshot, Problem>;
+  /** What peers were told before this start: stands for an address that is late. */
+  readonly remembered: Readonly<Record<Family, Ip | undefined>>;
 }
 
 /** The underlay as it is chosen now. */
@@ -51,23 +57,40 @@ export class UnderlayFollower {
     return this.#problem ?? this.#lack;
   }
 
-  /** Whether an event may change the choice. Pods come and go without being asked about. */
-  concerns({ kind, link, index }: HostEvent): boolean {
+  /** Whether an event may change the choice. Pods and other programs' routes come and go without being asked about. */
+  concerns(event: HostEvent): boolean {
+    const { needsOnLink, choice } = this.#options;
+    if (event.kind === 'route') return needsOnLink || choice.canReach !== undefined || event.isDefault;
     if (this.#current === undefined || this.problem !== undefined) return true;
-    const { name, index: chosenIndex } = this.#current;
-    return link === name || index === chosenIndex || (kind === 'route' && this.#options.needsOnLink);
+    return this.isChosen(event);
   }
 
-  /** Reads and chooses again. True if the plan has to be made anew. */
-  refresh(): boolean {
+  /** Whether an event is about the chosen interface. */
+  isChosen(event: HostEvent): boolean {
+    const { name, index } = this.#current ?? {};
+    return event.link === name || (event.kind === 'link' && event.index === index);
+  }
+
+  /**
+   * Reads and chooses again. True if the plan has to be made anew.
+   *
+   * @param peers the addresses of which it may matter whether they are on-link
+   */
+  refresh(peers: Iterable<Ip>): boolean {
     const { choice, families, needsOnLink, readHost } = this.#options;
     const snapshot = readHost(choice.canReach);
     if (!snapshot.ok) {
       this.#problem = snapshot.error;
       return false;
     }
-    const onLink = needsOnLink ? onLinkOf(snapshot.value) : NOTHING_ON_LINK;
-    const selected = selectUnderlay({ choice, families, snapshot: snapshot.value, onLink });
+    const onLink = needsOnLink ? onLinkOf(snapshot.value, peers) : NOTHING_ON_LINK;
+    const selected = selectUnderlay({
+      choice,
+      families,
+      snapshot: snapshot.value,
+      onLink,
+      current: this.#current?.name,
+    });
     if (!selected.ok) {
       this.#problem = selected.error;
       return false;
@@ -77,11 +100,26 @@ export class UnderlayFollower {
     const isThere: IsThere = (ip) =>
       snapshot.value.addresses.some((each) => each.ip === ip && each.index === index && !each.deprecated);
     const before = this.#current;
-    const now = before === undefined ? selected.value : keepAddresses(selected.value, before, isThere);
+    const now =
+      before === undefined
+        ? withRemembered(selected.value, this.#options)
+        : keepAddresses(selected.value, before, isThere);
     this.#current = now;
     this.#lack = lackOf(now, families, isThere);
     return before === undefined || !sameUnderlay(before, now);
   }
+}
+
+/** At the start an IPv6 address may not be there yet: its subnet and its device are kept for it meanwhile. */
+function withRemembered(found: Underlay, { remembered, families }: UnderlayFollowerOptions): Underlay {
+  const late = (family: Family) =>
+    families.includes(family) && underlayIp(found, family) === undefined ? remembered[family] : undefined;
+  const [ipv4, ipv6] = [late(4), late(6)];
+  return {
+    ...found,
+    ...(ipv4 === undefined ? {} : { ipv4, publicIpv4: ipv4 }),
+    ...(ipv6 === undefined ? {} : { ipv6, publicIpv6: ipv6 }),
+  };
 }
 
 /** Whether the chosen interface has an address at present. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isNodeName, NODE_NAME_LENGTH_MAX } from '../model/node-name.ts';
 import { fail, ok, type Result } from '../model/result.ts';
 import type { Settings } from '../model/settings.ts';
 import { parseArguments } from './arguments.ts';
@@ -100,19 +101,13 @@ function ignoredFlags(given: GivenFlags): string[] {
 }
 
 /** Kubernetes' limit for the name of a node (a DNS subdomain, RFC 1123). */
-const NODE_NAME_LENGTH_MAX = 253;
-
-/** What would break a log line, and half characters, which no store gives back as they were. */
-const UNFIT = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
-
 /** NODE_NAME as it is, else the host name as the kubelet makes it a node's: trimmed and in lower case. */
 function nodeName(check: Check, { env, hostName }: SettingsInput): string {
   const { NODE_NAME: told = '' } = env;
   const [key, name] = told === '' ? ['host name', hostName.trim().toLowerCase()] : ['NODE_NAME', told];
-  const isFit = name.trim() !== '' && name.length <= NODE_NAME_LENGTH_MAX && !UNFIT.test(name);
-  const expected = `a node name of 1 to ${NODE_NAME_LENGTH_MAX} characters without control characters`;
+  const expected = `a node name of 1 to ${NODE_NAME_LENGTH_MAX} letters, digits and signs without spaces`;
   if (name === '') check.errors.push(missing(key, `${expected} (or set NODE_NAME)`));
-  else if (!isFit) check.errors.push(invalid({ key, value: name }, expected));
+  else if (!isNodeName(name)) check.errors.push(invalid({ key, value: name }, expected));
   return name;
 }
 

@@ -43,7 +43,8 @@ export type UnderlayEvent =
       readonly up: boolean;
       readonly gone: boolean;
     }
-  | { readonly kind: 'address' | 'route'; readonly link: string };
+  | { readonly kind: 'address'; readonly link: string; readonly gone: boolean }
+  | { readonly kind: 'route'; readonly link: string; readonly isDefault: boolean };
 
 /** What events are read against. */
 export interface EventContext {
@@ -124,7 +125,7 @@ function readAddressEvent(payload: Reader, gone: boolean, { links, claims, sink 
   const object = readAddress(addressMessage.read(payload), links);
   if (object === undefined) return;
   if (claims.links.has(object.link)) sink.moved({ object, owner: addressOwner(object, claims) }, gone);
-  else sink.underlay({ kind: 'address', link: object.link });
+  else sink.underlay({ kind: 'address', link: object.link, gone });
 }
 
 function readRouteEvent(payload: Reader, gone: boolean, { links, claims, sink }: EventWork): void {
@@ -132,7 +133,8 @@ function readRouteEvent(payload: Reader, gone: boolean, { links, claims, sink }:
   if (object === undefined) return;
   const owner = routeOwner(object, claims);
   sink.moved({ object, owner }, gone);
-  if (owner !== 'ours') sink.underlay({ kind: 'route', link: object.link });
+  if (owner !== 'ours')
+    sink.underlay({ kind: 'route', link: object.link, isDefault: object.dst.endsWith('/0') });
 }
 
 function readNeighbourEvent(payload: Reader, gone: boolean, { links, claims, sink }: EventWork): void {

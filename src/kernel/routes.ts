@@ -95,6 +95,8 @@ const NOWHERE: ReadonlySet<number> = new Set([6, 7, 8, 9]);
 export function readRoute({ header, attrs }: RouteMessage, links: LinkTable): RouteObject | undefined {
   const leadsNowhere = NOWHERE.has(header.type);
   if ((attrs.table ?? header.table) !== RT_TABLE_MAIN) return undefined;
+  // One for a type of service stands beside ours, not in its place, and we have no name for it.
+  if (header.tos !== 0) return undefined;
   if ((header.type !== RTN_UNICAST && !leadsNowhere) || (header.flags & RTM_F_CLONED) !== 0) return undefined;
   const link = attrs.oif === undefined || leadsNowhere ? '' : links.nameOf(attrs.oif);
   if (link === undefined) return undefined;

@@ -87,10 +87,10 @@ function readRoutes(session: Session, routes: HostRoute[]): NetlinkError | undef
 function readHostRoute({ header, attrs }: RouteMessage, family: 4 | 6): HostRoute | undefined {
   if ((attrs.table ?? header.table) !== RT_TABLE_MAIN || header.type !== RTN_UNICAST) return undefined;
   if (header.protocol === ROUTE_PROTOCOL || (header.flags & RTM_F_CLONED) !== 0) return undefined;
-  if (attrs.oif === undefined) return undefined;
   const base: string = attrs.dst ?? (family === 4 ? '0.0.0.0' : '::');
+  const direct = attrs.gateway === undefined && attrs.via === undefined && attrs.multipath === undefined;
   const dst = `${base}/${header.dstLength}` as Prefix;
-  return { dst, gateway: attrs.gateway, index: attrs.oif, metric: attrs.priority ?? 0 };
+  return { dst, direct, index: attrs.oif ?? 0, metric: attrs.priority ?? 0 };
 }
 
 function askPath(session: Session, ip: Ip): HostPath | undefined {

@@ -183,9 +183,9 @@ export function parseMac(text: string): Mac | undefined {
   return text.toLowerCase().replaceAll('-', ':') as Mac;
 }
 
-/** Whether the group bit is set (IEEE 802): such an address names no single station. */
-export function isMulticastMac(mac: Mac): boolean {
-  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
+/** Whether an address can be a device's own: not all zeros, and without the group bit (IEEE 802). */
+export function isStationMac(mac: Mac): boolean {
+  return mac !== '00:00:00:00:00:00' && (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0;
 }
 
 /** Writes the six octets into `into` at `at`. */

@@ -67,5 +67,7 @@ export interface LeaseSource {
   /** Reads everything again, and tells the listener even if nothing has changed: it asked for a second opinion. */
   refresh(): void;
   status(): LeaseSourceStatus;
+  /** When the own lease expires as it was renewed last, in milliseconds since the epoch; if held, and if ever. */
+  ownExpiryMs(): number | undefined;
   close(): void;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { attrs, message, struct } from './attributes.ts';
-import { i32, ip, mac, str, u8, u16, u32 } from './codec.ts';
+import { flag, i32, ip, mac, str, u8, u16, u32 } from './codec.ts';
 import { ifinfomsg, linkInfo } from './link-kinds.ts';
 
 /** `linux/netlink.h`: the protocol of the socket. */
@@ -119,7 +119,11 @@ export const routeAttributes = attrs('route', {
   oif: [4, u32],
   priority: [6, u32],
   prefSrc: [7, ip],
+  /** Read for its presence only: several next hops. */
+  multipath: [9, flag],
   table: [15, u32],
+  /** Read for its presence only: a gateway of the other family. */
+  via: [18, flag],
 });
 
 /** RTM_*ROUTE. */

@@ -33,6 +33,8 @@ export interface ReconcilerOptions {
   readonly yieldNow: () => Promise<void>;
   /** Called after every pass that did, found or failed anything, and after every full one. */
   readonly onPass: (pass: Pass, durationMs: number) => void;
+  /** The audit is due: a look follows. */
+  readonly onAudit: () => void;
   /** A large removal waits until the store has been read once more. */
   readonly onHeld: () => void;
 }

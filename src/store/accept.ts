@@ -8,7 +8,7 @@ import {
   classify,
   type Family,
   familyOf,
-  isMulticastMac,
+  isStationMac,
   type Mac,
   type Prefix,
   parsePrefix,
@@ -16,9 +16,10 @@ import {
 } from '../model/ip.ts';
 import type { Lease, LeaseFamily, Vtep } from '../model/lease.ts';
 import { type NetworkConfig, networkFamily } from '../model/network.ts';
+import { isNodeName } from '../model/node-name.ts';
 import { fail, ok, type Result } from '../model/result.ts';
 import type { FamilyAttributes, LeaseAttributes } from './lease-attributes.ts';
-import { isNodeName, quoted } from './printable.ts';
+import { quoted } from './printable.ts';
 
 /** A lease as a store holds it, before anybody has judged it. */
 export interface RawLease {
@@ -116,8 +117,8 @@ function judgeVtep(vtep: Vtep | undefined, network: NetworkConfig): Result<Vtep 
 }
 
 function macFault(mac: Mac): string | undefined {
-  if (mac === ZERO_MAC) return `MAC '${mac}' is zero`;
-  return isMulticastMac(mac) ? `MAC '${mac}' is multicast` : undefined;
+  if (isStationMac(mac)) return undefined;
+  return `MAC '${mac}' is ${mac === ZERO_MAC ? 'zero' : 'multicast'}`;
 }
 
 function refused(fault: string): Judgement {

@@ -11,8 +11,3 @@ const LENGTH_MAX = 64;
 export function quoted(text: string): string {
   return `'${printable(text.length > LENGTH_MAX ? `${text.slice(0, LENGTH_MAX)}...` : text)}'`;
 }
-
-/** Whether a text can be a node's name: 1 to 253 characters (RFC 1123), printable ASCII without spaces. */
-export function isNodeName(text: string): boolean {
-  return /^[\x21-\x7e]{1,253}$/.test(text);
-}

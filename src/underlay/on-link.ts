@@ -10,15 +10,19 @@ import type { HostRoute, HostSnapshot } from './snapshot.ts';
 export interface OnLink {
   /** The link that reaches the address directly, if one does. */
   readonly linkTo: (ip: Ip) => string | undefined;
-  /** Equal texts mean equal answers. */
+  /** Equal texts mean equal answers for the peers. */
   readonly digest: string;
 }
 
 /** Nothing is on-link: for backends that do not ask. */
 export const NOTHING_ON_LINK: OnLink = { linkTo: () => undefined, digest: '' };
 
-/** Reads the snapshot's routes. */
-export function onLinkOf({ routes, links }: HostSnapshot): OnLink {
+/**
+ * Reads the snapshot's routes.
+ *
+ * @param peers the addresses that the answers are for: thousands of other routes may come and go beside them
+ */
+export function onLinkOf({ routes, links }: HostSnapshot, peers: Iterable<Ip>): OnLink {
   const best = new Map<Prefix, HostRoute>();
   for (const route of routes) {
     const before = best.get(route.dst);
@@ -30,10 +34,14 @@ export function onLinkOf({ routes, links }: HostSnapshot): OnLink {
     for (const length of lengths) {
       if (length > addressBits(familyOf(ip))) continue;
       const route = best.get(prefixOf(ip, length));
-      if (route !== undefined) return route.gateway === undefined ? names.get(route.index) : undefined;
+      if (route !== undefined) return route.direct ? names.get(route.index) : undefined;
     }
     return undefined;
   };
-  const digest = [...best.values()].map(({ dst, gateway, index }) => `${dst} ${gateway} ${index}`).sort();
-  return { linkTo, digest: digest.join('\n') };
+  const direct: string[] = [];
+  for (const ip of peers) {
+    const link = linkTo(ip);
+    if (link !== undefined) direct.push(`${ip} ${link}`);
+  }
+  return { linkTo, digest: direct.sort().join('\n') };
 }

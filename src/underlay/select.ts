@@ -22,6 +22,8 @@ export interface Selection {
   readonly families: readonly Family[];
   readonly snapshot: HostSnapshot;
   readonly onLink: OnLink;
+  /** The name of the interface that is in use. */
+  readonly current: string | undefined;
 }
 
 /** A link, the addresses that its choice has fixed, and why it was chosen. */
@@ -138,6 +140,11 @@ function byDefaultRoute(selection: Selection): Result<Found, Problem> {
     const link = snapshot.links.find(({ index }) => index === route?.index);
     if (link !== undefined) return ok({ link, fixed: [], why: `has the IPv${family} default route` });
   }
+  // A default route that goes for a moment (a cable, a lease) must not move the node to another network.
+  const chosen = snapshot.links.find(({ name }) => name === selection.current);
+  if (chosen !== undefined) {
+    return ok({ link: chosen, fixed: [], why: 'was chosen before; there is no default route now' });
+  }
   const candidates = snapshot.links
     .filter((link) => link.up && !link.loopback && !VIRTUAL.test(link.name))
     .map((link) => ({ link, worth: worthOf(snapshot, link, families) }))
@@ -188,6 +195,11 @@ function usable({ addresses }: HostSnapshot, link: HostLink, family: Family): Ho
     .map((address) => ({ address, rank: rank(address) }))
     .sort((a, b) => a.rank - b.rank)
     .map(({ address }) => address);
+}
+
+/** Whether two choices are of the same interface with the same addresses. */
+export function sameInterface(a: Underlay, b: Underlay): boolean {
+  return sameUnderlay(a, { ...b, onLinkDigest: a.onLinkDigest });
 }
 
 /** Whether two choices lead to the same plan. */

@@ -29,7 +29,9 @@ export interface HostAddress {
 /** A unicast route of table main. */
 export interface HostRoute {
   readonly dst: Prefix;
-  readonly gateway: Ip | undefined;
+  /** Whether what it leads to is on the link itself: no gateway of any family, one next hop. */
+  readonly direct: boolean;
+  /** 0 if it has several next hops. */
   readonly index: number;
   readonly metric: number;
 }

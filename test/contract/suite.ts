@@ -7,6 +7,7 @@
 import { describe } from 'bun:test';
 import { changesContract, refusalContract } from './changes.ts';
 import { consequencesContract } from './consequences.ts';
+import { engineContract } from './engine.ts';
 import { conflictContract, ownersContract } from './owners.ts';
 import type { OpenWorld } from './world.ts';
 
@@ -17,4 +18,5 @@ export function contractSuite(name: string, open: OpenWorld): void {
   describe(`${name}: owners`, () => ownersContract(open));
   describe(`${name}: conflicts`, () => conflictContract(open));
   describe(`${name}: consequences`, () => consequencesContract(open));
+  describe(`${name}: the engine`, () => engineContract(open));
 }

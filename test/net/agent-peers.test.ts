@@ -1,13 +1,15 @@
 import { expect, test } from 'bun:test';
+import type { LinkedObject } from '../../src/cli/demo/rtnl.ts';
 import { readView } from '../../src/cli/demo/view.ts';
 import { parsePrefix, prefixesOverlap } from '../../src/model/ip.ts';
 import { DAMAGES, sceneOf } from './agent-damage.ts';
 import { hostGwOverlay, vxlanOverlay } from './agent-expected.ts';
-import { type Overlay, readOverlay } from './agent-overlay.ts';
+import { readOverlay } from './agent-overlay.ts';
 import { buryLease, leaseOf, partOf, readLeases, rewriteAttributes } from './agent-store.ts';
 import {
   changeNetConf,
   eventually,
+  expectOverlay,
   expectPodsTalk,
   expectTrouble,
   JSON_LOG,
@@ -18,7 +20,7 @@ import { createLab, type Lab, type LabNode } from './lab.ts';
 
 async function expectOverlays(lab: Lab, nodes: readonly LabNode[]): Promise<void> {
   for (const node of nodes) {
-    await eventually(() => expect(readOverlay(node)).toEqual(vxlanOverlay(lab, node)));
+    await expectOverlay(node, () => vxlanOverlay(lab, node));
   }
 }
 
@@ -40,20 +42,25 @@ test(
   TIMEOUT_MS,
 );
 
-/** Milliseconds until the kernel of the node has as many routes as it should; looked for every millisecond. */
-async function untilRoutes(node: LabNode, count: number): Promise<number> {
+/** Milliseconds until the tunnel of the node is as wanted; looked at every millisecond. */
+async function untilTunnel(
+  node: LabNode,
+  isWanted: (objects: readonly LinkedObject[]) => boolean,
+): Promise<number> {
   const startMs = performance.now();
   const isTunnel = (link: string) => link.startsWith('flannel');
-  const routes = () =>
-    readView(node.space.rtnl, isTunnel).objects.filter(
-      ({ kind, link }) => kind === 'route' && isTunnel(link),
-    );
-  while (routes().length !== count) {
-    if (performance.now() > startMs + 15_000) throw new Error(`${node.name} has not ${count} routes`);
+  const look = () => readView(node.space.rtnl, isTunnel).objects.filter(({ link }) => isTunnel(link));
+  while (!isWanted(look())) {
+    if (performance.now() > startMs + 15_000) throw new Error(`The kernel of ${node.name} does not follow`);
     await Bun.sleep(1);
   }
   return Math.round((performance.now() - startMs) * 10) / 10;
 }
+
+const NEW_MAC = '02:00:00:bb:bb:04';
+
+const hasRoutes = (count: number) => (objects: readonly LinkedObject[]) =>
+  objects.filter(({ kind }) => kind === 'route').length === count;
 
 test(
   'peers come, go and come back while an agent runs',
@@ -70,9 +77,14 @@ test(
     await expectPodsTalk(await lab.addPods());
 
     await third.stop();
+    const { mac } = partOf(leaseOf(lab, third), 4);
+    rewriteAttributes(lab, third, (text) => text.replace(mac, NEW_MAC));
+    const isNew = (object: LinkedObject) => object.kind === 'fdb' && object.mac === NEW_MAC;
+    const changedMs = await untilTunnel(node, (objects) => objects.some(isNew));
     buryLease(lab, third);
+    const goneMs = await untilTunnel(node, hasRoutes(2));
     console.log(
-      `A lease that went was gone from another node's kernel after ${await untilRoutes(node, 2)} ms`,
+      `Another node's kernel followed a changed lease in ${changedMs} ms, a lost one in ${goneMs} ms`,
     );
     await expectOverlays(lab, [node, second]);
     third.start();
@@ -127,7 +139,7 @@ test(
     const [node, other] = [lab.node(1), lab.node(2)];
     await other.stop();
     rewriteAttributes(lab, other, (text) => text.replace('"BackendType":"vxlan"', '"BackendType":"host-gw"'));
-    await untilRoutes(node, 2);
+    await untilTunnel(node, hasRoutes(2));
     await node.agent.ready();
     const { base } = partOf(leaseOf(lab, other), 4);
     expect(JSON.stringify(readOverlay(node))).not.toContain(base);
@@ -149,12 +161,12 @@ test(
       const { routes, ...rest } = hostGwOverlay(lab, node);
       return { ...rest, routes: routes.filter(({ dst }) => dst !== failing) };
     };
-    await eventually(() => expect<Overlay>(readOverlay(node)).toEqual(expected()));
+    await expectOverlay(node, () => expected());
     // Some attempts later nothing else has been touched.
     await Bun.sleep(500);
     expect((await node.agent.status())?.repairs).toEqual({});
     node.run('ip', 'route', 'delete', partOf(leaseOf(lab, odd), 4).subnet);
-    await eventually(() => expect<Overlay>(readOverlay(node)).toEqual(expected()));
+    await expectOverlay(node, () => expected());
     await eventually(async () => expect((await node.agent.status())?.repairs).toEqual({ route: 1 }));
     expect((await node.agent.status())?.peers).toContainEqual(
       expect.objectContaining({ node: odd.name, state: 'failed' }),

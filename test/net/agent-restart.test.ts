@@ -6,7 +6,7 @@ import { FAMILIES } from '../../src/model/ip.ts';
 import { deviceName, hostGwOverlay, vxlanOverlay } from './agent-expected.ts';
 import { linkIndex, readOverlay } from './agent-overlay.ts';
 import { buryLease, deleteLease, leaseOf, partOf, rewriteAttributes } from './agent-store.ts';
-import { eventually, TIMEOUT_MS } from './agent-support.ts';
+import { eventually, expectOverlay, TIMEOUT_MS } from './agent-support.ts';
 import { createLab, type LabNode } from './lab.ts';
 import { PingStream } from './ping-stream.ts';
 
@@ -86,7 +86,7 @@ test(
     await comeBack();
     expect(existsSync(join(node.agent.directory, 'state'))).toBe(true);
     for (const each of lab.nodes) {
-      await eventually(() => expect(readOverlay(each)).toEqual(vxlanOverlay(lab, each)));
+      await expectOverlay(each, () => vxlanOverlay(lab, each));
     }
   },
   TIMEOUT_MS,
@@ -143,7 +143,7 @@ test.each([
       buryLease(lab, each);
     }
     await node.start().ready();
-    await eventually(() => expect(readOverlay(node)).toEqual(expected(lab, node)));
+    await expectOverlay(node, () => expected(lab, node));
     await eventually(async () => expect((await node.agent.status())?.lastPass?.held).toBe(0));
   },
   TIMEOUT_MS,
@@ -158,7 +158,7 @@ test(
     await peer.stop();
     const { mac } = partOf(leaseOf(lab, peer), 4);
     rewriteAttributes(lab, peer, (text) => text.replace(mac, '02:00:00:bb:bb:04'));
-    await eventually(() => expect(readOverlay(node)).toEqual(vxlanOverlay(lab, node)));
+    await expectOverlay(node, () => vxlanOverlay(lab, node));
     expect(JSON.stringify(readOverlay(node))).not.toContain(mac);
     expect(JSON.stringify(readOverlay(node))).toContain('02:00:00:bb:bb:04');
   },

@@ -6,7 +6,7 @@ import { DAMAGES, type Damage, expectRepair, sceneOf } from './agent-damage.ts';
 import { deviceName, hostGwOverlay, vxlanOverlay } from './agent-expected.ts';
 import { type Overlay, readOverlay } from './agent-overlay.ts';
 import { leaseOf, partOf } from './agent-store.ts';
-import { eventually, expectPodsTalk, JSON_LOG, readLog, TIMEOUT_MS } from './agent-support.ts';
+import { eventually, expectOverlay, expectPodsTalk, JSON_LOG, readLog, TIMEOUT_MS } from './agent-support.ts';
 import { createLab, type Lab, type LabNode } from './lab.ts';
 
 /** More than the kernel keeps for one listener: an announcement takes a few hundred bytes of a MiB. */
@@ -29,7 +29,7 @@ function damageAll(lab: Lab, node: LabNode): void {
 
 async function expectWhole(lab: Lab): Promise<void> {
   for (const node of lab.nodes) {
-    await eventually(() => expect(readOverlay(node)).toEqual(vxlanOverlay(lab, node)));
+    await expectOverlay(node, () => vxlanOverlay(lab, node));
   }
 }
 

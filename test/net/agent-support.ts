@@ -10,6 +10,7 @@ import * as v from 'valibot';
 import type { Agent } from '../../src/cli/demo/agents.ts';
 import { allPairs, pingPairs } from '../../src/cli/demo/pings.ts';
 import type { Pod } from '../../src/cli/demo/pods.ts';
+import { type Overlay, readOverlay } from './agent-overlay.ts';
 import type { Lab, LabNode } from './lab.ts';
 
 /** A test of whole agents that takes longer hangs. */
@@ -65,6 +66,11 @@ export async function restartAll(lab: Lab, change: () => void = () => {}): Promi
   await Promise.all(lab.nodes.map((node) => node.stop()));
   change();
   await lab.startAll();
+}
+
+/** Waits until the kernel of the node shows what is expected by then. */
+export async function expectOverlay(node: LabNode, expected: () => Overlay): Promise<void> {
+  await eventually(() => expect(readOverlay(node)).toEqual(expected()));
 }
 
 /** How often the agent has put something right. */

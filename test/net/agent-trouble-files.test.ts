@@ -6,7 +6,7 @@ import { readOverlay } from './agent-overlay.ts';
 import { buryLease, leaseOf, readLeases } from './agent-store.ts';
 import {
   changeNetConf,
-  eventually,
+  expectOverlay,
   expectPodsTalk,
   expectTrouble,
   JSON_LOG,
@@ -34,7 +34,7 @@ test(
     for (const each of lab.nodes) each.start(JSON_LOG);
     await expectTrouble(node, 'state-unwritable', state);
     await lab.settled();
-    await eventually(() => expect(readOverlay(node)).toEqual(vxlanOverlay(lab, node)));
+    await expectOverlay(node, () => vxlanOverlay(lab, node));
     rmSync(state);
     await expectRecovery(lab, node);
     expect(existsSync(join(state, 'node.json'))).toBe(true);

@@ -7,13 +7,13 @@ import { parseIp } from '../../src/model/ip.ts';
 import { readSubnetEnv, subnetEnvText, vxlanOverlay } from './agent-expected.ts';
 import { readOverlay } from './agent-overlay.ts';
 import { leaseOf, partOf } from './agent-store.ts';
-import { eventually, expectTrouble, JSON_LOG, TIMEOUT_MS } from './agent-support.ts';
+import { eventually, expectOverlay, expectTrouble, JSON_LOG, TIMEOUT_MS } from './agent-support.ts';
 import { createLab, EXECUTABLE, type Lab, LabNode } from './lab.ts';
 
 async function expectRecovery(lab: Lab): Promise<void> {
   for (const node of lab.nodes) {
     await node.agent.ready();
-    await eventually(() => expect(readOverlay(node)).toEqual(vxlanOverlay(lab, node)));
+    await expectOverlay(node, () => vxlanOverlay(lab, node));
     expect(readSubnetEnv(node)).toBe(subnetEnvText(leaseOf(lab, node), 1430));
   }
 }
@@ -64,7 +64,7 @@ test(
     for (const each of lab.nodes) each.start(JSON_LOG);
     await expectTrouble(node, 'interface-no-address', 'eth0 has no usable IPv6 address');
     await peer.agent.ready();
-    await eventually(() => expect(readOverlay(node)).toEqual(vxlanOverlay(lab, node)));
+    await expectOverlay(node, () => vxlanOverlay(lab, node));
     const { subnet } = partOf(leaseOf(lab, node), 4);
     const remote = parseIp(partOf(leaseOf(lab, peer), 4).base);
     if (remote === undefined) throw new Error('no address');

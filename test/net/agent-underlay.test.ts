@@ -7,6 +7,7 @@ import { linkIndex, type Overlay, readOverlay } from './agent-overlay.ts';
 import { leaseOf, partOf, readLeases } from './agent-store.ts';
 import {
   eventually,
+  expectOverlay,
   expectPodsTalk,
   expectTrouble,
   JSON_LOG,
@@ -45,7 +46,7 @@ async function expectWhole(
   expected: (lab: Lab, node: LabNode) => Overlay,
 ): Promise<void> {
   for (const node of lab.nodes) {
-    await eventually(() => expect(readOverlay(node)).toEqual(expected(lab, node)));
+    await expectOverlay(node, () => expected(lab, node));
     await node.agent.ready();
   }
   await expectPodsTalk(pods);

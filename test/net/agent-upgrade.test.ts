@@ -4,7 +4,7 @@ import { FAMILIES, type Family } from '../../src/model/ip.ts';
 import { deviceName, hostGwOverlay, vxlanOverlay } from './agent-expected.ts';
 import { linkIndex, type Overlay, readOverlay } from './agent-overlay.ts';
 import { type LeasePart, leaseOf, partOf, readLeases } from './agent-store.ts';
-import { eventually, expectPodsTalk, TIMEOUT_MS } from './agent-support.ts';
+import { eventually, expectOverlay, expectPodsTalk, TIMEOUT_MS } from './agent-support.ts';
 import { createLab, type Lab, type LabNode } from './lab.ts';
 import { PingStream } from './ping-stream.ts';
 
@@ -92,7 +92,7 @@ test(
     const streams = FAMILIES.map((family) => new PingStream({ from, to, family }));
     const told = await monitor(node);
     await node.start().ready();
-    await eventually(() => expect(readOverlay(node)).toEqual(vxlanOverlay(lab, node)));
+    await expectOverlay(node, () => vxlanOverlay(lab, node));
     const counts = await Promise.all(streams.map((stream) => stream.stop()));
     expect(counts.map(({ lost }) => lost)).toEqual([0, 0]);
     expect(indexesOf(node)).toEqual(before);
@@ -116,7 +116,7 @@ test(
     leaveVxlan(lab, node, () => '02:00:00:cc:cc:01');
     const before = indexesOf(node);
     await node.start().ready();
-    await eventually(() => expect(readOverlay(node)).toEqual(vxlanOverlay(lab, node)));
+    await expectOverlay(node, () => vxlanOverlay(lab, node));
     expect(indexesOf(node)).toEqual(before);
     await expectPodsTalk(pods);
   },

@@ -100,7 +100,11 @@ export class AgentRig {
       moved: (observed, gone) => this.agent.moved(observed, gone),
       look: (cause) => this.agent.look(cause),
       underlay: (event) =>
-        this.agent.hostEvent(event.kind === 'link' ? { kind: 'link', link: event.name } : event),
+        this.agent.hostEvent(
+          event.kind === 'link'
+            ? { kind: 'link', link: event.name, index: event.index, state: JSON.stringify(event) }
+            : event,
+        ),
     });
   }
 
@@ -131,7 +135,8 @@ export class AgentRig {
     const log = this.#logger();
     return new Agent({
       version: '1.2.3',
-      processStartMs: this.clock.nowMs(),
+      uptimeMs: () => this.clock.monotonicMs(),
+      published: undefined,
       settings: {
         nodeName: 'node-1',
         netConfigPath: '',

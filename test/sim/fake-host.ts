@@ -12,7 +12,9 @@ import type { FakeKernel } from './fake-kernel.ts';
 export function hostOf({ links, routes }: FakeKernel, canReach?: Ip): HostSnapshot {
   const found = routes.all().flatMap(({ dst, gateway, link, metric = 0, protocol }) => {
     const index = links.get(link)?.index;
-    return protocol === ROUTE_PROTOCOL || index === undefined ? [] : [{ dst, gateway, index, metric }];
+    return protocol === ROUTE_PROTOCOL || index === undefined
+      ? []
+      : [{ dst, direct: gateway === undefined, index, metric }];
   });
   return {
     links: links.all().map(({ index, name, mtuBytes, up }) => ({

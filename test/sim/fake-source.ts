@@ -87,6 +87,10 @@ export class FakeSource implements LeaseSource {
     queueMicrotask(() => this.tell('all'));
   }
 
+  ownExpiryMs(): undefined {
+    return undefined;
+  }
+
   status(): LeaseSourceStatus {
     return { name: 'fake', problem: this.trouble };
   }

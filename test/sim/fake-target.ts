@@ -183,11 +183,16 @@ function deliver({ object, gone, formerName }: FakeEvent, claims: Claims, sink: 
       break;
     case 'address':
       if (claimed) sink.moved(observed, gone);
-      else sink.underlay({ kind: 'address', link });
+      else sink.underlay({ kind: 'address', link, gone });
       break;
     case 'route':
       sink.moved(observed, gone);
-      if (observed.owner !== 'ours') sink.underlay({ kind: 'route', link });
+      if (observed.owner !== 'ours')
+        sink.underlay({
+          kind: 'route',
+          link,
+          isDefault: object.kind === 'route' && object.dst.endsWith('/0'),
+        });
       break;
     case 'neighbour':
     case 'fdb':

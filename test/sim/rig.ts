@@ -97,6 +97,7 @@ export class Rig {
         return Promise.resolve();
       },
       onPass: (pass) => void this.passes.push(pass),
+      onAudit: () => undefined,
       onHeld: () =>
         void this.clock.schedule(SECOND_LIST_MS, () => {
           if (this.storeAnswers) this.tell('all');

@@ -5,6 +5,7 @@
  */
 import { chooseSubnet, isCompatible, subnetCapacity } from '../../ipam/subnet.ts';
 import { FAMILIES, type Family, type Prefix, prefixesOverlap } from '../../model/ip.ts';
+import { leaseFamily } from '../../model/lease.ts';
 import type { LeaseRequest, LeaseRequestFamily } from '../../model/lease-source.ts';
 import { type NetworkConfig, type NetworkFamily, networkFamily } from '../../model/network.ts';
 import { type Problem, problem } from '../../model/problem.ts';
@@ -12,7 +13,7 @@ import { fail, ok, type Result } from '../../model/result.ts';
 import { formatAttributes } from '../attributes.ts';
 import { LIFETIME_MS, SLACK_MS } from './expiry.ts';
 import type { LeaseDatabase, SubnetHolder } from './lease-database.ts';
-import { heldSubnets, type LeaseRow } from './lease-row.ts';
+import { heldSubnets, type LeaseRow, storedLease } from './lease-row.ts';
 
 /** A subnet of each family. */
 export interface Subnets {
@@ -56,9 +57,11 @@ class ExhaustedError extends Error {}
  *
  * @throws what the database throws
  */
-export function grantLease(database: LeaseDatabase, options: GrantOptions): Result<Grant, Problem> {
-  const attributes = formatAttributes(enabledPart(options.request, options.network));
-  const before = database.row(options.node);
+export function grantLease(database: LeaseDatabase, asked: GrantOptions): Result<Grant, Problem> {
+  const before = database.row(asked.node);
+  const request = withHeld(enabledPart(asked.request, asked.network), before, asked.network);
+  const options = { ...asked, request };
+  const attributes = formatAttributes(request);
   const isKept = before !== undefined && keepsSubnets(before, options);
   if (isKept && before.attributes === attributes && !isRenewalDue(before.expiresMs, options)) {
     return ok({ row: before, isWritten: false, evicted: [] });
@@ -86,6 +89,22 @@ function enabledPart(request: LeaseRequest, network: NetworkConfig): LeaseReques
     ipv4: network.ipv4 === undefined ? undefined : request.ipv4,
     ipv6: network.ipv6 === undefined ? undefined : request.ipv6,
   };
+}
+
+/**
+ * A family that the network has and the request has not is one whose address is away just now (IPv6 is often late
+ * after a boot): what the row has of it stays, or its pods would lose their subnet.
+ */
+function withHeld(request: LeaseRequest, row: LeaseRow | undefined, network: NetworkConfig): LeaseRequest {
+  const held = row === undefined ? undefined : storedLease(row);
+  const half = (family: Family): LeaseRequestFamily | undefined => {
+    const wished = family === 4 ? request.ipv4 : request.ipv6;
+    const stored = held === undefined ? undefined : leaseFamily(held, family);
+    if (wished !== undefined || stored === undefined || networkFamily(network, family) === undefined)
+      return wished;
+    return { publicIp: stored.publicIp, vtep: stored.vtep, previous: stored.subnet };
+  };
+  return { ...request, ipv4: half(4), ipv6: half(6) };
 }
 
 /** Whether a row has a compatible subnet of every family that is wanted, and none of another. */

@@ -64,6 +64,11 @@ export class OwnLeaseKeeper {
     return this.#row !== undefined;
   }
 
+  /** When the lease expires, in milliseconds since the epoch. */
+  get expiresMs(): number | undefined {
+    return this.#row?.expiresMs;
+  }
+
   /** One attempt to take the lease or to bring it up to date. */
   take(request: LeaseRequest): Result<Result<OwnLease, Problem>, StoreFailure> {
     const { node, network, handle, expiry, clock, random } = this.#options;

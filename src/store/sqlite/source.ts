@@ -156,6 +156,10 @@ export class SqliteLeaseSource implements LeaseSource {
     return { name: `sqlite ${this.#handle.path}`, problem: read ?? write ?? watch };
   }
 
+  ownExpiryMs(): number | undefined {
+    return this.#keeper.expiresMs;
+  }
+
   /** Ends everything; the lease stays in the store until it expires. */
   close(): void {
     this.#isClosed = true;

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { chooseIdentity, deriveMac } from '../../../src/agent/identity.ts';
-import { isMulticastMac, parseMac } from '../../../src/model/ip.ts';
+import { isStationMac, parseMac } from '../../../src/model/ip.ts';
 import { leaseOf, mac, macOf } from '../../sim/samples.ts';
 
 const NOTHING = { macIpv4: undefined, macIpv6: undefined };
@@ -50,7 +50,7 @@ test('deriveMac() gives well-formed, locally administered addresses of single st
   for (let i = 0; i < 1_000; i++) {
     const derived = deriveMac(`seed ${i}`);
     expect(parseMac(derived)).toBe(derived);
-    expect(isMulticastMac(derived)).toBe(false);
+    expect(isStationMac(derived)).toBe(true);
     expect(Number.parseInt(derived.slice(0, 2), 16) & 0b10).toBe(0b10);
   }
 });

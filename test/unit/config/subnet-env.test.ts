@@ -1,8 +1,8 @@
 /** subnet.env, written and read. @module */
 import { describe, expect, test } from 'bun:test';
 import { readSubnetEnv } from '../../../src/config/subnet-env.ts';
-import { formatSubnetEnv, type SubnetEnvFamily } from '../../../src/model/subnet-env.ts';
 import { type Prefix, parsePrefix } from '../../../src/model/ip.ts';
+import { formatSubnetEnv, type SubnetEnvFamily } from '../../../src/model/subnet-env.ts';
 
 function prefix(text: string): Prefix {
   const parsed = parsePrefix(text);

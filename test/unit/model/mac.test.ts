@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { formatMac, isMulticastMac, parseMac, writeMac } from '../../../src/model/ip.ts';
+import { formatMac, isStationMac, parseMac, writeMac } from '../../../src/model/ip.ts';
 import { seededRandom } from '../../fuzz/random.ts';
 import { mac } from '../../sim/samples.ts';
 
@@ -37,8 +37,9 @@ test.each([
   expect(parseMac(text)).toBeUndefined();
 });
 
-test('isMulticastMac() reads the group bit', () => {
-  expect(isMulticastMac(mac('01:00:5e:00:00:01'))).toBe(true);
-  expect(isMulticastMac(mac('ff:ff:ff:ff:ff:ff'))).toBe(true);
-  expect(isMulticastMac(mac('02:00:00:00:00:01'))).toBe(false);
+test('isStationMac() reads the group bit and refuses zeros', () => {
+  expect(isStationMac(mac('01:00:5e:00:00:01'))).toBe(false);
+  expect(isStationMac(mac('ff:ff:ff:ff:ff:ff'))).toBe(false);
+  expect(isStationMac(mac('00:00:00:00:00:00'))).toBe(false);
+  expect(isStationMac(mac('02:00:00:00:00:01'))).toBe(true);
 });

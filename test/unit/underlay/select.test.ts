@@ -56,6 +56,7 @@ function chosen(snapshot: HostSnapshot, { choice = {}, families = [4, 6] }: Case
     families,
     snapshot,
     onLink: NOTHING_ON_LINK,
+    current: undefined,
   });
   if (!selected.ok) return `${selected.error.code}: ${selected.error.message}`;
   const { name, ipv4, ipv6, publicIpv4, publicIpv6 } = selected.value;
@@ -66,8 +67,8 @@ function chosen(snapshot: HostSnapshot, { choice = {}, families = [4, 6] }: Case
 
 function defaultVia(index: number, family: Family = 4, metric = 0): HostRoute {
   return family === 4
-    ? { dst: prefix('0.0.0.0/0'), gateway: ip('192.168.0.254'), index, metric }
-    : { dst: prefix('::/0'), gateway: ip('fe80::fe'), index, metric };
+    ? { dst: prefix('0.0.0.0/0'), direct: false, index, metric }
+    : { dst: prefix('::/0'), direct: false, index, metric };
 }
 
 const HOST = [
@@ -288,6 +289,7 @@ describe('without a default route', () => {
         families: [4],
         snapshot: host(lines, routes),
         onLink: NOTHING_ON_LINK,
+        current: undefined,
       });
       return selected.ok ? selected.value.why : '';
     };
