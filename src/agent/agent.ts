@@ -1,39 +1,27 @@
 /**
- * The agent: from events to plans. It owns no socket, no file and no store; `src/main.ts` gives it what it needs.
+ * The agent: from events to plans. It owns no socket, no file and no store; `src/run.ts` gives it what it needs.
  *
  * @module
  */
-import type { Clock } from '../model/clock.ts';
-import { FAMILIES, type Family, type Ip } from '../model/ip.ts';
-import { type Lease, type LeaseSet, sameLease } from '../model/lease.ts';
-import type { LeaseChange, LeaseSource, OwnLease } from '../model/lease-source.ts';
-import { type NetworkConfig, networkFamily } from '../model/network.ts';
+import { FAMILIES, type Family } from '../model/ip.ts';
+import { type Lease, type LeaseSet, peerAddresses, sameLease } from '../model/lease.ts';
+import type { LeaseChange, OwnLease } from '../model/lease-source.ts';
+import { networkFamily } from '../model/network.ts';
 import { type Problem, problem } from '../model/problem.ts';
-import type { Result } from '../model/result.ts';
-import type { Settings } from '../model/settings.ts';
 import type { AgentStatus, PassStatus } from '../model/status.ts';
 import type { Underlay } from '../model/underlay.ts';
 import { plan } from '../plan/plan.ts';
 import type { Pass } from '../reconcile/pass.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
-import type { Claims, Observed, Target } from '../reconcile/target.ts';
+import type { Observed } from '../reconcile/target.ts';
 import { sameInterface, sameUnderlay } from '../underlay/select.ts';
-import type { HostSnapshot } from '../underlay/snapshot.ts';
 import { ClaimsKeeper } from './claims-keeper.ts';
 import { Coalescer } from './coalescer.ts';
-import type { Identity } from './identity.ts';
-import type { AgentJournal } from './journal.ts';
-import { leaseRequest, type PreviousSubnets } from './lease-request.ts';
+import { statusDocument } from './document.ts';
+import { leaseRequest } from './lease-request.ts';
 import { OwnLeaseClaim } from './own-lease.ts';
-import {
-  interfaceStatus,
-  kernelProblems,
-  ownLeaseStatus,
-  passStatus,
-  peerStatuses,
-  publicAddressProblems,
-  vtepMacs,
-} from './report.ts';
+import type { AgentParts } from './parts.ts';
+import { firstFailure, kernelProblems, passStatus, publicAddressProblems } from './report.ts';
 import { type HostEvent, UnderlayFollower } from './underlay-follower.ts';
 
 /** A store is asked for a second opinion on a large removal after this long. */
@@ -41,35 +29,6 @@ const SECOND_LIST_MS = 1_000;
 
 /** After the node's own network could not be read. */
 const READ_AGAIN_MS = 1_000;
-
-/** What an agent is made of. */
-export interface AgentParts {
-  readonly version: string;
-  /** How long the process has run; not by the wall clock, which a Pi sets late. */
-  readonly uptimeMs: () => number;
-  readonly settings: Settings;
-  readonly network: NetworkConfig;
-  readonly target: Target;
-  readonly readHost: (canReach: Ip | undefined) => Result<HostSnapshot, Problem>;
-  readonly source: LeaseSource;
-  readonly identity: Identity;
-  /** What subnet.env said before this start. */
-  readonly previous: PreviousSubnets;
-  /** The own lease as the store had it before this start. */
-  readonly published: Lease | undefined;
-  /** Devices that earlier configurations have made. */
-  readonly formerLinks: readonly string[];
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly yieldNow: () => Promise<void>;
-  readonly journal: AgentJournal;
-  /** Told what is claimed, before anything of it is made. */
-  readonly onClaims: (claims: Claims) => Problem | undefined;
-  /** Problems of parts that the agent does not know. */
-  readonly otherProblems: () => readonly Problem[];
-  /** Called after every pass with the number of changes that it made. */
-  readonly onWork: (changes: number) => void;
-}
 
 /** One node's agent. */
 export class Agent {
@@ -83,6 +42,8 @@ export class Agent {
   readonly #claims: ClaimsKeeper;
   readonly #reconciler: Reconciler;
   readonly #repairs = new Map<string, number>();
+  /** Devices that earlier configurations have made and this one does not name. */
+  #formerLinks: readonly string[];
   /** What the last plan was made of. */
   #planned: { readonly lease: Lease; readonly underlay: Underlay } | undefined;
   /** The chosen link as it was announced last. */
@@ -95,6 +56,7 @@ export class Agent {
     this.#parts = parts;
     const { settings, network, clock, random, target, source, yieldNow, journal } = parts;
     this.#startedMs = clock.nowMs();
+    this.#formerLinks = parts.formerLinks;
     this.#families = FAMILIES.filter((family) => networkFamily(network, family));
     this.#needsOnLink = network.backend.type === 'vxlan' && network.backend.directRouting;
     this.#underlay = new UnderlayFollower({
@@ -182,7 +144,7 @@ export class Agent {
   #chooseUnderlay(cause: string): void {
     const { journal, network, clock } = this.#parts;
     const before = this.#underlay.current;
-    const changed = this.#underlay.refresh(this.#peerAddresses());
+    const changed = this.#underlay.refresh(this.#needsOnLink ? peerAddresses(this.#leases?.peers) : []);
     const { current, problem: trouble } = this.#underlay;
     journal.problem('interface', trouble ?? publicAddressProblems(network, current)[0]);
     if (trouble?.code === 'netlink-failed')
@@ -196,17 +158,6 @@ export class Agent {
     if (!isSame) this.#requestLease(current);
   }
 
-  /** The addresses that peers are reached by. */
-  *#peerAddresses(): Generator<Ip> {
-    const { peers } = this.#leases ?? {};
-    if (peers === undefined || !this.#needsOnLink) return;
-    for (const node of peers.keys()) {
-      const { ipv4, ipv6 } = peers.get(node) ?? {};
-      if (ipv4 !== undefined) yield ipv4.publicIp;
-      if (ipv6 !== undefined) yield ipv6.publicIp;
-    }
-  }
-
   /** Whether the node's pod network is whole, and why not. */
   readiness(): { readonly ready: boolean; readonly problems: readonly Problem[] } {
     const blocking = this.#blockingProblems();
@@ -215,28 +166,18 @@ export class Agent {
 
   /** Everything about the agent. */
   status(): AgentStatus {
-    const { version, settings, network, source, identity } = this.#parts;
-    const { ready, problems } = this.readiness();
-    return {
-      version,
-      node: settings.nodeName,
-      pid: process.pid,
-      startedAt: new Date(this.#startedMs).toISOString(),
-      ready,
+    return statusDocument({
+      parts: this.#parts,
+      startedMs: this.#startedMs,
       readyAfterMs: this.#readyAfterMs,
-      problems,
-      backend: network.backend.type,
-      network: network.ipv4?.network,
-      networkV6: network.ipv6?.network,
-      interface: interfaceStatus(this.#underlay.current),
-      lease: ownLeaseStatus(this.#ownLease.current, source.ownExpiryMs()),
-      vtepMacs: vtepMacs(network, identity),
-      store: source.status(),
-      peers: [...peerStatuses(this.#reconciler)],
+      readiness: this.readiness(),
+      underlay: this.#underlay.current,
+      own: this.#ownLease.current,
+      reconciler: this.#reconciler,
       refused: this.#leases?.refused ?? [],
       lastPass: this.#lastPass,
-      repairs: Object.fromEntries(this.#repairs),
-    };
+      repairs: this.#repairs,
+    });
   }
 
   #blockingProblems(): Problem[] {
@@ -283,7 +224,7 @@ export class Agent {
   }
 
   #replan(own: OwnLease, cause: string): void {
-    const { settings, network, formerLinks, journal } = this.#parts;
+    const { settings, network, journal } = this.#parts;
     const underlay = this.#underlay.current;
     if (underlay === undefined) return;
     const before = this.#planned;
@@ -294,9 +235,20 @@ export class Agent {
     const desired = plan({ network, own: own.lease, underlay, subnetFile, ipMasq });
     const links = desired.node.flatMap((object) => (object.kind === 'link' ? [object.name] : []));
     const networks = this.#families.flatMap((family) => networkFamily(network, family)?.network ?? []);
-    const claims = { links: new Set([...links, ...formerLinks]), networks };
+    const claims = { links: new Set([...links, ...this.#formerLinks]), networks };
+    this.#formerLinks = this.#formerLinks.filter((name) => !links.includes(name));
     this.#claims.keep(claims);
     this.#reconciler.setDesired(desired, claims, cause);
+  }
+
+  /** Once a former device is gone, one of its name is not ours: another program may make it. */
+  #forgetFormerLinks(pass: Pass): void {
+    const own = this.#ownLease.current;
+    const isClean = pass.full && pass.failed === 0 && this.#reconciler.converged;
+    if (!isClean || this.#formerLinks.length === 0 || own === undefined) return;
+    this.#formerLinks = [];
+    this.#planned = undefined;
+    this.#replan(own, 'former devices are gone');
   }
 
   #passed(pass: Pass, durationMs: number): void {
@@ -305,6 +257,8 @@ export class Agent {
     for (const [kind, count] of pass.repairs) this.#repairs.set(kind, (this.#repairs.get(kind) ?? 0) + count);
     journal.pass(pass, durationMs);
     onWork(pass.created + pass.updated + pass.removed);
+    journal.problem('kernel', firstFailure(this.#reconciler));
+    this.#forgetFormerLinks(pass);
     if (this.#readyAfterMs !== undefined || !this.readiness().ready) return;
     this.#readyAfterMs = Math.round(this.#parts.uptimeMs());
     journal.ready(this.#readyAfterMs, this.#leases?.peers.size ?? 0);

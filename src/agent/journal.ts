@@ -16,7 +16,7 @@ import type { Pass } from '../reconcile/pass.ts';
 const NAMES_MAX = 5;
 
 /** Where a problem is; it has one at a time. */
-export type ProblemPlace = 'interface' | 'lease' | 'store' | 'state' | 'events' | 'socket' | 'tcp';
+export type ProblemPlace = 'interface' | 'lease' | 'store' | 'state' | 'kernel' | 'events' | 'socket' | 'tcp';
 
 /** Who hears that the node became ready. */
 export type OnReady = (sentence: string) => void;
@@ -94,8 +94,9 @@ export class AgentJournal {
     for (const repaired of repairLines)
       this.#limit.for(`repair ${repaired}`).info('Repaired', { object: repaired, cause });
     const unsaid = pass.repairCount - repairLines.length;
-    if (unsaid > 0) this.#log.info('Repaired more', { count: unsaid, cause });
-    for (const { message } of failures) this.#limit.for(message).warn(message, { cause });
+    if (unsaid > 0) this.#limit.for('repaired more').info('Repaired more', { count: unsaid, cause });
+    for (const { message } of failures)
+      this.#limit.for(`failure ${reasonOf(message)}`).warn(message, { cause });
     if (created + updated + removed + failed + held > 0) {
       const fields = { cause, ms, created, updated, removed, failed, held };
       this.#limit
@@ -111,4 +112,9 @@ export class AgentJournal {
     this.#log.info('Ready', { afterMs, peers });
     this.#onReady(`Pod network is up, ${peers} peers`);
   }
+}
+
+/** What the kernel said: one cause has a thousand objects fail, and each would be a line. */
+function reasonOf(message: string): string {
+  return message.slice(message.lastIndexOf(': ') + 1);
 }

@@ -48,6 +48,12 @@ export function kernelProblems(reconciler: Reconciler): Problem[] {
   return problems;
 }
 
+/** The failure that has stood longest, for the log; the status has them all. */
+export function firstFailure(reconciler: Reconciler): Problem | undefined {
+  for (const { kind, message } of reconciler.failures()) return problem(CODES[kind], message);
+  return undefined;
+}
+
 /** The addresses of the VTEP devices for the status, by the devices' names. */
 export function vtepMacs(network: NetworkConfig, identity: Identity): Record<string, Mac> {
   const { backend } = network;

@@ -35,6 +35,11 @@ export function isAlreadyDone(verb: Verb, object: KernelObject, errno: number): 
   return object.kind === 'address' && errno === ERRNO.EEXIST;
 }
 
+/** Whether a dump failed because there is nothing of the sort: no such family, or not even the table yet. */
+export function isEmptyDump({ errno }: NetlinkError): boolean {
+  return errno === ERRNO.EAFNOSUPPORT || errno === ERRNO.ENOENT;
+}
+
 const GONE: ReadonlySet<number> = new Set([ERRNO.ENOENT, ERRNO.ESRCH, ERRNO.ENODEV, ERRNO.EADDRNOTAVAIL]);
 const UNSUPPORTED: ReadonlySet<number> = new Set([
   ERRNO.EOPNOTSUPP,

@@ -48,7 +48,7 @@ export function readSysctl(sysctl: SysctlObject, root: string): SysctlObject | u
 /** Sets a kernel setting. */
 export function writeSysctl(sysctl: SysctlObject, root: string): Failure | undefined {
   try {
-    const fd = openSync(`${root}/${sysctl.name}`, constants.O_WRONLY);
+    const fd = openSync(`${root}/${sysctl.name}`, constants.O_WRONLY | constants.O_TRUNC);
     try {
       writeSync(fd, sysctl.value);
     } finally {

@@ -12,7 +12,7 @@ import { AF, addressMessage, IFF, linkMessage, neighbourMessage, routeMessage } 
 import type { Session } from '../netlink/session.ts';
 import type { Change, Failure, Look, LookVisitor, Scope, Target } from '../reconcile/target.ts';
 import { addressOwner, dumpAddresses, readAddress } from './addresses.ts';
-import { changeFailure, isAlreadyDone, lookFailure, noLink } from './failure.ts';
+import { changeFailure, isAlreadyDone, isEmptyDump, lookFailure, noLink } from './failure.ts';
 import { readFile, readSysctl, writeFile, writeSysctl } from './files.ts';
 import { LinkTable } from './link-table.ts';
 import { deleteLink, dumpLinks, getLink, type LinkMessage, linkOwner, readLink } from './links.ts';
@@ -195,7 +195,7 @@ export class LinuxKernel implements Target {
         },
         restart: nothing,
       });
-      if (error !== undefined && error.errno !== ERRNO.EAFNOSUPPORT) return lookFailure('addresses', error);
+      if (error !== undefined && !isEmptyDump(error)) return lookFailure('addresses', error);
     }
     for (const object of probe) {
       const found = this.#probe(object);
@@ -219,8 +219,7 @@ export class LinuxKernel implements Target {
         },
         restart: nothing,
       });
-      if (error !== undefined && error.errno !== ERRNO.EAFNOSUPPORT)
-        return lookFailure(`IPv${family} routes`, error);
+      if (error !== undefined && !isEmptyDump(error)) return lookFailure(`IPv${family} routes`, error);
     }
     for (const name of claims.links) {
       const link = this.links.byName(name);
@@ -240,7 +239,7 @@ export class LinuxKernel implements Target {
         },
         restart: nothing,
       });
-      if (error !== undefined && error.errno !== ERRNO.EAFNOSUPPORT) return error;
+      if (error !== undefined && !isEmptyDump(error)) return error;
     }
     return undefined;
   }

@@ -24,6 +24,7 @@ import {
 import type { Session } from '../netlink/session.ts';
 import type { HostAddress, HostLink, HostPath, HostRoute, HostSnapshot } from '../underlay/snapshot.ts';
 import { dumpAddresses } from './addresses.ts';
+import { isEmptyDump } from './failure.ts';
 import { dumpLinks } from './links.ts';
 import { dumpRoutes, type RouteMessage } from './routes.ts';
 
@@ -62,8 +63,7 @@ function readAddresses(session: Session, addresses: HostAddress[]): NetlinkError
         addresses.push({ index: header.index, ip, deprecated, permanent, temporary: has(IFA_F.SECONDARY) });
       },
     });
-    // A kernel without IPv6 has no IPv6 addresses.
-    if (error !== undefined && family === 4) return error;
+    if (error !== undefined && !isEmptyDump(error)) return error;
   }
   return undefined;
 }
@@ -74,20 +74,19 @@ function readRoutes(session: Session, routes: HostRoute[]): NetlinkError | undef
     const error = session.dump(dumpRoutes(family), routeMessage, {
       restart: () => void routes.splice(from),
       visit: (message) => {
-        const route = readHostRoute(message, family);
+        const route = readHostRoute(message);
         if (route !== undefined) routes.push(route);
       },
     });
-    // A kernel without IPv6 has no IPv6 routes.
-    if (error !== undefined && family === 4) return error;
+    if (error !== undefined && !isEmptyDump(error)) return error;
   }
   return undefined;
 }
 
-function readHostRoute({ header, attrs }: RouteMessage, family: 4 | 6): HostRoute | undefined {
+function readHostRoute({ header, attrs }: RouteMessage): HostRoute | undefined {
   if ((attrs.table ?? header.table) !== RT_TABLE_MAIN || header.type !== RTN_UNICAST) return undefined;
   if (header.protocol === ROUTE_PROTOCOL || (header.flags & RTM_F_CLONED) !== 0) return undefined;
-  const base: string = attrs.dst ?? (family === 4 ? '0.0.0.0' : '::');
+  const base: string = attrs.dst ?? (header.family === AF.INET6 ? '::' : '0.0.0.0');
   const direct = attrs.gateway === undefined && attrs.via === undefined && attrs.multipath === undefined;
   const dst = `${base}/${header.dstLength}` as Prefix;
   return { dst, direct, index: attrs.oif ?? 0, metric: attrs.priority ?? 0 };

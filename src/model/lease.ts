@@ -76,3 +76,12 @@ function sameFamily(a: LeaseFamily | undefined, b: LeaseFamily | undefined): boo
     a.vtep?.vni === b.vtep?.vni
   );
 }
+
+/** The addresses that peers are reached by. */
+export function* peerAddresses(peers: LeaseLookup | undefined): Generator<Ip> {
+  for (const node of peers?.keys() ?? []) {
+    const { ipv4, ipv6 } = peers?.get(node) ?? {};
+    if (ipv4 !== undefined) yield ipv4.publicIp;
+    if (ipv6 !== undefined) yield ipv6.publicIp;
+  }
+}

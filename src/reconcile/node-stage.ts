@@ -15,6 +15,8 @@ export interface NodeStage {
   readonly pass: Pass;
   /** Keys that were right before, of the current plan: to change them is a repair. */
   readonly applied: Set<Key>;
+  /** The names of what has failed in this pass. */
+  readonly failing: ReadonlySet<string>;
   /** Hears of every failure, by the key of the object. */
   readonly onFailure: (key: Key, failure: Failure) => void;
 }

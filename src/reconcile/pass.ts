@@ -16,6 +16,8 @@ export type ChangeOutcome<C extends Change> = (change: C, failure: Failure | und
 export class Pass {
   readonly cause: string;
   readonly startedMs: number;
+  /** Whether everything was looked at. */
+  full = false;
   created = 0;
   updated = 0;
   removed = 0;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { keyOf } from '../model/objects.ts';
+import { type KernelObject, keyOf } from '../model/objects.ts';
 import { difference } from './diff.ts';
 import { exceedsBlastLimit, type Holds } from './holds.ts';
 import type { Pass } from './pass.ts';
@@ -24,6 +24,7 @@ export interface PeerStage {
   readonly table: PeerTable;
   readonly pass: Pass;
   readonly retries: Retries;
+  readonly missingLinks: ReadonlySet<string>;
   readonly objectsOf: ObjectsOf;
   readonly holds: Holds;
   readonly monotonicMs: () => number;
@@ -106,8 +107,13 @@ interface PeerChange extends Change {
   readonly bit: number;
 }
 
+/** Whether an object cannot be made as long as these links are missing. */
+export function standsOn(object: KernelObject, links: ReadonlySet<string>): boolean {
+  return 'link' in object && links.has(object.link);
+}
+
 function addChanges(
-  { table, retries, objectsOf }: PeerStage,
+  { table, retries, objectsOf, missingLinks }: PeerStage,
   batch: PeerChange[],
   { peer, slots }: { peer: Peer; slots: number },
 ): void {
@@ -121,6 +127,11 @@ function addChanges(
   objectsOf(lease).forEach((object, slot) => {
     const bit = 1 << slot;
     if ((wanted & bit) === 0) return;
+    if (standsOn(object, missingLinks)) {
+      // The link is tried again, and all that waits for it with it.
+      retries.cleared(node, bit);
+      return;
+    }
     const isThere = (present & bit) !== 0;
     const why = isThere ? 'was changed' : 'was missing';
     batch.push({ peer, node, bit, verb: isThere ? 'replace' : 'create', object, why });

@@ -54,6 +54,7 @@ export class Reconciler {
   #claims: Claims = { links: new Set(), networks: [] };
   #leases: LeaseSet | undefined;
   readonly #holds = new Holds();
+  readonly #missingLinks = new Set<string>();
   #running = false;
   #stopped = false;
   #notBeforeMs = 0;
@@ -235,6 +236,7 @@ export class Reconciler {
       nodeRetries: this.#nodeRetries,
       applied: this.#applied,
       holds: this.#holds,
+      missingLinks: this.#missingLinks,
       settled: this.#fullPassDone,
       monotonicMs: clock.monotonicMs,
       yieldNow,

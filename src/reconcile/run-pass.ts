@@ -11,7 +11,7 @@ import type { Holds } from './holds.ts';
 import { syncLeases } from './lease-sync.ts';
 import { type NodeStage, runNodeStage } from './node-stage.ts';
 import type { Pass } from './pass.ts';
-import { applySlots, lookAtPeers, type PeerStage, unseenSlots } from './peer-stage.ts';
+import { applySlots, lookAtPeers, type PeerStage, standsOn, unseenSlots } from './peer-stage.ts';
 import type { Peer, PeerTable } from './peer-table.ts';
 import type { Retries } from './retries.ts';
 import type { Change, Claims, Target } from './target.ts';
@@ -35,6 +35,8 @@ export interface PassContext {
   /** The node's own objects that were right before: to change them is a repair. */
   readonly applied: Set<Key>;
   readonly holds: Holds;
+  /** The links that the last full pass could not bring about: what stands on them has to wait. */
+  readonly missingLinks: Set<string>;
   /** Whether everything was looked at with this plan before: what is stray since then was put there by others. */
   readonly settled: boolean;
   readonly monotonicMs: () => number;
@@ -46,14 +48,14 @@ export interface PassContext {
 export async function runPass(pass: Pass, dirt: Dirt, context: PassContext): Promise<void> {
   const { table, desired, leases, holds, peerRetries } = context;
   const names = dirt.names ?? new Set<string>();
+  pass.full = dirt.full;
   const sync = syncLeases(table, { leases, names, objectsOf: desired.peer, holds });
   for (const name of sync.departed) peerRetries.cleared(name);
-  const failing = new Set<string>();
-  const stage = nodeStage(pass, context, failing);
+  const stage = nodeStage(pass, context);
   if (dirt.full) {
     await fullPass(context, stage, sync.removals);
     for (const [name] of [...context.nodeRetries.entries()]) {
-      if (!failing.has(name)) context.nodeRetries.cleared(name);
+      if (!stage.failing.has(name)) context.nodeRetries.cleared(name);
     }
   } else {
     remove(stage, sync.removals);
@@ -67,9 +69,13 @@ async function fullPass(context: PassContext, stage: NodeStage, removals: readon
   const { pass, onFailure } = stage;
   const peers = peerStage(pass, context);
   const isLink = (object: KernelObject) => object.kind === 'link';
-  const staleLinks = runNodeStage('links', desired.node.filter(isLink), stage);
-  const rest = desired.node.filter((object) => !isLink(object));
+  const links = desired.node.filter(isLink);
+  const staleLinks = runNodeStage('links', links, stage);
+  if (stage.failing.has('look links')) return;
+  noteMissingLinks(links, stage, context.missingLinks);
+  const rest = desired.node.filter((object) => !isLink(object) && !standsOn(object, context.missingLinks));
   const strays = runNodeStage('node', rest, stage);
+  const mayPromise = hasWholeLink(desired.node, stage);
   remove(stage, removals);
   if (leases.synced) remove(stage, strays, settled);
   const wereHeld = holds.hasStrays;
@@ -84,7 +90,31 @@ async function fullPass(context: PassContext, stage: NodeStage, removals: readon
     pass.fail(look.failure);
     onFailure('look peers' as Key, look.failure);
   }
-  runNodeStage('files', desired.files, stage);
+  // A pod that is made by a file whose promise does not hold would have no network for all its life.
+  if (mayPromise) runNodeStage('files', desired.files, stage);
+}
+
+/** Whether at least one device works: one family's trouble does not keep the other from its pods. */
+function hasWholeLink(node: readonly KernelObject[], { failing }: NodeStage): boolean {
+  const links = new Set<string>();
+  const broken = new Set<string>();
+  for (const object of node) {
+    const name = object.kind === 'link' ? object.name : 'link' in object ? object.link : undefined;
+    if (object.kind === 'link') links.add(object.name);
+    if (name !== undefined && failing.has(keyOf(object))) broken.add(name);
+  }
+  const isRead = !failing.has('look node');
+  return isRead && (links.size === 0 || [...links].some((name) => !broken.has(name)));
+}
+
+function noteMissingLinks(
+  links: readonly KernelObject[],
+  { failing }: NodeStage,
+  missing: Set<string>,
+): void {
+  missing.clear();
+  for (const object of links)
+    if (object.kind === 'link' && failing.has(keyOf(object))) missing.add(object.name);
 }
 
 /** What cannot be removed is found again by the look that its failure brings about. */
@@ -115,13 +145,15 @@ function wantedSlots(
   return wanted;
 }
 
-function nodeStage(pass: Pass, context: PassContext, failing: Set<string>): NodeStage {
+function nodeStage(pass: Pass, context: PassContext): NodeStage {
+  const failing = new Set<string>();
   const { target, claims, applied, nodeRetries, monotonicMs } = context;
   return {
     target,
     claims,
     pass,
     applied,
+    failing,
     onFailure: (key, failure) => {
       failing.add(key);
       nodeRetries.failed(key, failure, { nowMs: monotonicMs() });

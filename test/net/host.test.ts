@@ -140,3 +140,16 @@ test('readHost() asks for the way to an address, and by which of ours the kernel
   expect(read(netns, ip('203.0.113.1')).reach).toBeUndefined();
   expect(read(netns).reach).toBeUndefined();
 });
+
+test('observe() works in a namespace in which nothing has happened yet', () => {
+  using netns = createNetns();
+  inNetns(netns, () => {
+    const opened = KernelAccess.open(systemClock);
+    if (!opened.ok) throw new Error(opened.error.message);
+    const look = { claims: { links: new Set(['flannel.1']), networks: [] }, probe: [] };
+    for (const scope of ['links', 'node', 'peers', 'files'] as const) {
+      expect(opened.value.target.observe(scope, look, () => undefined)).toBeUndefined();
+    }
+    opened.value.close();
+  });
+});

@@ -44,8 +44,7 @@ export interface CaptureOptions {
 
 /** Starts `tcpdump` and waits until it listens. */
 export async function capture(netns: Netns, { link, filter }: CaptureOptions): Promise<Capture> {
-  // It stays root, since in a user namespace there is nobody else to become.
-  const command = ['tcpdump', '-Z', 'root', '-i', link, '-n', '-e', '-l', '--immediate-mode', ...filter];
+  const command = ['tcpdump', '-i', link, '-n', '-e', '-l', '--immediate-mode', ...filter];
   const tcpdump = inNetns(netns, () => Bun.spawn(command, { stdin: 'ignore', stderr: 'pipe' }));
   const output = new Response(tcpdump.stdout).text();
   await untilListening(tcpdump.stderr);

@@ -1,0 +1,47 @@
+/**
+ * What an agent is made of: `src/run.ts` gives it the real parts, tests give it others.
+ *
+ * @module
+ */
+import type { Clock } from '../model/clock.ts';
+import type { Ip } from '../model/ip.ts';
+import type { Lease } from '../model/lease.ts';
+import type { LeaseSource } from '../model/lease-source.ts';
+import type { NetworkConfig } from '../model/network.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Result } from '../model/result.ts';
+import type { Settings } from '../model/settings.ts';
+import type { Claims, Target } from '../reconcile/target.ts';
+import type { HostSnapshot } from '../underlay/snapshot.ts';
+import type { Identity } from './identity.ts';
+import type { AgentJournal } from './journal.ts';
+import type { PreviousSubnets } from './lease-request.ts';
+
+/** What an agent is made of. */
+export interface AgentParts {
+  readonly version: string;
+  /** How long the process has run; not by the wall clock, which a Pi sets late. */
+  readonly uptimeMs: () => number;
+  readonly settings: Settings;
+  readonly network: NetworkConfig;
+  readonly target: Target;
+  readonly readHost: (canReach: Ip | undefined) => Result<HostSnapshot, Problem>;
+  readonly source: LeaseSource;
+  readonly identity: Identity;
+  /** What subnet.env said before this start. */
+  readonly previous: PreviousSubnets;
+  /** The own lease as the store had it before this start. */
+  readonly published: Lease | undefined;
+  /** Devices that earlier configurations have made. */
+  readonly formerLinks: readonly string[];
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly yieldNow: () => Promise<void>;
+  readonly journal: AgentJournal;
+  /** Told what is claimed, before anything of it is made. */
+  readonly onClaims: (claims: Claims) => Problem | undefined;
+  /** Problems of parts that the agent does not know. */
+  readonly otherProblems: () => readonly Problem[];
+  /** Called after every pass with the number of changes that it made. */
+  readonly onWork: (changes: number) => void;
+}
