@@ -21,7 +21,7 @@ import { statusDocument } from './document.ts';
 import { leaseRequest } from './lease-request.ts';
 import { OwnLeaseClaim } from './own-lease.ts';
 import type { AgentParts } from './parts.ts';
-import { firstFailure, kernelProblems, passStatus, publicAddressProblems } from './report.ts';
+import { firstFailure, kernelProblems, mtuProblems, passStatus, publicAddressProblems } from './report.ts';
 import { type HostEvent, UnderlayFollower } from './underlay-follower.ts';
 
 /** A store is asked for a second opinion on a large removal after this long. */
@@ -146,7 +146,10 @@ export class Agent {
     const before = this.#underlay.current;
     const changed = this.#underlay.refresh(this.#needsOnLink ? peerAddresses(this.#leases?.peers) : []);
     const { current, problem: trouble } = this.#underlay;
-    journal.problem('interface', trouble ?? publicAddressProblems(network, current)[0]);
+    journal.problem(
+      'interface',
+      trouble ?? [...publicAddressProblems(network, current), ...mtuProblems(network, current)][0],
+    );
     if (trouble?.code === 'netlink-failed')
       clock.schedule(READ_AGAIN_MS, () => this.#host.trigger('trying again'));
     if (!changed || current === undefined) return;
@@ -185,6 +188,7 @@ export class Agent {
     const problems: (Problem | undefined)[] = [
       this.#underlay.problem,
       ...publicAddressProblems(network, this.#underlay.current),
+      ...mtuProblems(network, this.#underlay.current),
       this.#ownLease.problem,
       source.status().problem,
       this.#claims.problem,

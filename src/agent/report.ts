@@ -16,7 +16,7 @@ import type {
   PeerStatus,
 } from '../model/status.ts';
 import type { Underlay } from '../model/underlay.ts';
-import { vxlanDeviceName } from '../plan/vxlan.ts';
+import { vxlanDeviceName, vxlanMtuBytes } from '../plan/vxlan.ts';
 import type { Pass } from '../reconcile/pass.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { FailureKind } from '../reconcile/target.ts';
@@ -24,6 +24,9 @@ import type { Identity } from './identity.ts';
 
 /** More failures than this are only counted: one cause makes thousands. */
 const FAILURES_MAX = 20;
+
+/** RFC 8200, section 5. */
+const IPV6_MTU_MIN = 1280;
 
 const CODES: Readonly<Record<FailureKind, ProblemCode>> = {
   denied: 'netlink-denied',
@@ -80,6 +83,15 @@ export function publicAddressProblems(network: NetworkConfig, underlay: Underlay
     .map(([own, published]) =>
       problem('public-ip-not-local', `Public address ${published} is not that of ${name} (${own})`),
     );
+}
+
+/** IPv6 does not work on a link that carries less than 1280 bytes (RFC 8200): the kernel refuses its addresses. */
+export function mtuProblems({ backend, ipv6 }: NetworkConfig, underlay: Underlay | undefined): Problem[] {
+  if (backend.type !== 'vxlan' || ipv6 === undefined || underlay === undefined) return [];
+  const left = vxlanMtuBytes(backend, underlay.mtuBytes, 6);
+  if (left >= IPV6_MTU_MIN) return [];
+  const message = `Interface ${underlay.name} has MTU ${underlay.mtuBytes}: VXLAN leaves ${left} bytes, IPv6 needs ${IPV6_MTU_MIN}`;
+  return [problem('mtu-too-small', message)];
 }
 
 /** One peer for the status. */

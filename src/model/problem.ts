@@ -13,6 +13,7 @@ export const REMEDIES = {
   'interface-no-address': 'Give the interface an address (DHCP?) or name another with --iface',
   'public-ip-not-local':
     'With host-gw, peers need the interface address itself: drop --public-ip or use vxlan',
+  'mtu-too-small': 'Raise the MTU of the interface, or set EnableIPv6 to false',
   'netlink-denied': 'Run as root or grant CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_NET_ADMIN)',
   'netlink-failed': 'Read the kernel message; the agent tries again by itself',
   'kernel-unsupported': 'Load the module named here (modprobe) or install the package that brings it',

@@ -71,10 +71,16 @@ function planDevice({ own, underlay }: Inputs, config: VxlanConfig, family: Fami
       device: { type: 'vxlan', vni, port, local, parent: underlay.name, learning, gbp },
     },
     { kind: 'sysctl', name: `net/ipv6/conf/${name}/accept_ra`, value: '0', optional: true },
+    ...(family === 6 ? [ipv6Enabled(name)] : []),
     { kind: 'offload', link: name, feature: TX_CHECKSUM, on: config.txChecksumOffload },
     { kind: 'address', link: name, ip: prefixBase(ours.subnet), length: addressBits(family) },
     { kind: 'up', link: name },
   ];
+}
+
+/** Distributions switch IPv6 off for new devices; this one was asked for by name. */
+function ipv6Enabled(link: string): KernelObject {
+  return { kind: 'sysctl', name: `net/ipv6/conf/${link}/disable_ipv6`, value: '0', optional: true };
 }
 
 /** What all peers of one family have in common. */

@@ -59,6 +59,7 @@ const NODE4 = [
 const NODE6 = [
   'link flannel-v6.1 address 02:00:00:06:00:01 mtu 1430 type vxlan id 1 local fd99::1 dev eth0 dstport 8472 nolearning',
   'sysctl net.ipv6.conf.flannel-v6.1.accept_ra=0',
+  'sysctl net.ipv6.conf.flannel-v6.1.disable_ipv6=0',
   'offload tx-checksum-ip-generic off dev flannel-v6.1',
   'address fd42:0:0:1::/128 dev flannel-v6.1',
   'link flannel-v6.1 up',
