@@ -259,9 +259,9 @@ export class Agent {
     const { clock, journal, onWork } = this.#parts;
     this.#lastPass = passStatus(pass, durationMs, clock.nowMs());
     for (const [kind, count] of pass.repairs) this.#repairs.set(kind, (this.#repairs.get(kind) ?? 0) + count);
+    journal.problem('kernel', firstFailure(this.#reconciler));
     journal.pass(pass, durationMs);
     onWork(pass.created + pass.updated + pass.removed);
-    journal.problem('kernel', firstFailure(this.#reconciler));
     this.#forgetFormerLinks(pass);
     if (this.#readyAfterMs !== undefined || !this.readiness().ready) return;
     this.#readyAfterMs = Math.round(this.#parts.uptimeMs());

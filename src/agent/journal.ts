@@ -95,8 +95,9 @@ export class AgentJournal {
       this.#limit.for(`repair ${repaired}`).info('Repaired', { object: repaired, cause });
     const unsaid = pass.repairCount - repairLines.length;
     if (unsaid > 0) this.#limit.for('repaired more').info('Repaired more', { count: unsaid, cause });
+    const told = new Set(this.#problems.values());
     for (const { message } of failures)
-      this.#limit.for(`failure ${reasonOf(message)}`).warn(message, { cause });
+      if (!told.has(message)) this.#limit.for(`failure ${reasonOf(message)}`).warn(message, { cause });
     if (created + updated + removed + failed + held > 0) {
       const fields = { cause, ms, created, updated, removed, failed, held };
       this.#limit
