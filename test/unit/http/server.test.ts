@@ -17,6 +17,7 @@ import { systemClock } from '../../../src/clock.ts';
 import { HealthServer, type HealthServerOptions } from '../../../src/http/server.ts';
 import type { Clock } from '../../../src/model/clock.ts';
 import { agentStatus } from '../cli/agent-status.ts';
+import { askTcp, freePort, until } from './ask.ts';
 
 let directory: string;
 let path: string;
@@ -73,27 +74,6 @@ async function startOccupant(): Promise<Bun.Subprocess> {
 
 async function askSocket(route: string): Promise<string> {
   return (await fetch(`http://agent${route}`, { unix: path })).text();
-}
-
-async function askTcp(port: number, route: string): Promise<{ status: number; body: string }> {
-  const response = await fetch(`http://127.0.0.1:${port}${route}`, { proxy: '' });
-  return { status: response.status, body: await response.text() };
-}
-
-/** A TCP port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response('') });
-  const port = server.port ?? 0;
-  await server.stop(true);
-  return port;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > deadlineMs) throw new Error('The condition did not come true within 10 s');
-    await Bun.sleep(5);
-  }
 }
 
 test('HealthServer makes the directory and a socket of mode 0600, and leaves nothing behind', async () => {
