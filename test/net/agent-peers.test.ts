@@ -225,13 +225,9 @@ test.each([
     const node = lab.node(1);
     for (const command of FOREIGN) node.run(...command.split(' '));
     const isForeign = (line: string) => !/flannel|proto 102/.test(line);
-    const look = () =>
-      LOOKS.map((command) =>
-        node
-          .run(...command.split(' '))
-          .split('\n')
-          .filter(isForeign),
-      );
+    // Whether the kernel is still looking for duplicates is its own business.
+    const print = (command: string) => node.run(...command.split(' ')).replaceAll(' tentative', '');
+    const look = () => LOOKS.map((command) => print(command).split('\n').filter(isForeign));
     const before = look();
     await lab.startAll();
     expect(look()).toEqual(before);

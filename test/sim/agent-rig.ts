@@ -21,7 +21,7 @@ import { hostOf } from './fake-host.ts';
 import { FakeKernel } from './fake-kernel.ts';
 import { FakeSource } from './fake-source.ts';
 import { deliverEvents, FakeTarget } from './fake-target.ts';
-import { ip, macOf, networkOf, VXLAN } from './samples.ts';
+import { ip, leaseOf, macOf, networkOf, VXLAN } from './samples.ts';
 
 /** What differs from a dual-stack vxlan node. */
 export interface AgentRigOptions {
@@ -65,6 +65,15 @@ export class AgentRig {
   /** Starts it and lets it come to rest. */
   static async started(options: AgentRigOptions = {}): Promise<AgentRig> {
     const rig = new AgentRig(options);
+    rig.agent.start();
+    await rig.run(1_000);
+    return rig;
+  }
+
+  /** Starts a vxlan node with these peers. */
+  static async withPeers(...numbers: readonly number[]): Promise<AgentRig> {
+    const rig = new AgentRig();
+    for (const n of numbers) rig.source.peers.set(`node-${n}`, leaseOf(n));
     rig.agent.start();
     await rig.run(1_000);
     return rig;

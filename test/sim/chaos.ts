@@ -6,9 +6,10 @@
 import { type KernelObject, keyOf, ROUTE_PROTOCOL } from '../../src/model/objects.ts';
 import { UNDERLAY } from '../contract/world.ts';
 import type { Random } from '../fuzz/random.ts';
+import { plantAliens } from './chaos-aliens.ts';
 import { ChaosPeers, pickFrom } from './chaos-peers.ts';
 import { changesOf, Rig } from './rig.ts';
-import { HOST_GW, ip, mac, macOf, prefix, underlayOf, VXLAN, vxlanLink } from './samples.ts';
+import { HOST_GW, ip, macOf, prefix, underlayOf, VXLAN, vxlanLink } from './samples.ts';
 
 /** What only an audit notices. */
 const SILENT: ReadonlySet<string> = new Set(['setting changes', 'events are lost, and nobody knows']);
@@ -27,21 +28,11 @@ export class Chaos {
     this.rig = new Rig({ seed });
     this.#alert = alert;
     this.#random = this.rig.random;
-    this.#plantAliens();
+    plantAliens(this.rig.alien);
     this.#peers = new ChaosPeers(this.rig);
     for (let n = 2; n < 10; n++) this.#peers.set(n, { subnet: n, mac: n, publicIp: n, families: [4, 6] });
     this.rig.replan();
     this.#peers.tell('all');
-  }
-
-  /** What others have put there, far from us. */
-  aliens(): string[] {
-    const { kernel } = this.rig;
-    const links = ['other0', 'vx99'].map((name) => {
-      const link = kernel.links.get(name);
-      return JSON.stringify(link && { ...link, addresses: [...link.addresses], fdb: [...link.fdb] });
-    });
-    return [...links, ...kernel.routes.all('other0').map((route) => JSON.stringify(route))].sort();
   }
 
   /** Lets one thing happen. */
@@ -270,35 +261,6 @@ export class Chaos {
       (key, verb) => key.includes(of) && verbs.includes(verb) && !(rarely && this.#random(4) > 0),
       errno,
     );
-  }
-
-  #plantAliens(): void {
-    const { alien } = this.rig;
-    const other = { type: 'other', name: 'bridge' } as const;
-    alien.make({
-      kind: 'link',
-      name: 'other0',
-      mtuBytes: 1500,
-      mac: mac('02:00:00:00:99:02'),
-      device: other,
-    });
-    alien.setLink('other0', { up: true });
-    alien.make({ kind: 'address', link: 'other0', ip: ip('10.42.222.1'), length: 24 });
-    const foreign = vxlanLink(4, { name: 'vx99', mac: macOf(99, 6), device: { vni: 99, parent: 'other0' } });
-    alien.make(foreign);
-    alien.setLink('vx99', { up: true });
-    alien.make({ kind: 'fdb', link: 'vx99', mac: macOf(5, 4), dst: ip('192.168.0.5') });
-    alien.make({ kind: 'neighbour', link: 'vx99', ip: ip('10.42.5.0'), mac: macOf(5, 4) });
-    const route = {
-      kind: 'route',
-      gateway: undefined,
-      link: 'other0',
-      onlink: false,
-      metric: undefined,
-    } as const;
-    alien.make({ ...route, dst: prefix('10.42.200.0/24'), protocol: 3 });
-    alien.make({ ...route, dst: prefix('10.42.5.0/24'), protocol: 4, metric: 50 });
-    alien.make({ ...route, dst: prefix('0.0.0.0/0'), protocol: 16 });
   }
 
   #pick<T>(items: readonly T[]): T {

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import type { KernelObject, LinkObject } from '../../../src/model/objects.ts';
 import { difference } from '../../../src/reconcile/diff.ts';
-import { kindCases } from '../../contract/kinds.ts';
+import { kindCases, tunnelRoute } from '../../contract/kinds.ts';
 import { macOf, vxlanLink } from '../../sim/samples.ts';
 
 for (const { name, object, changes } of kindCases('/run')) {
@@ -25,6 +25,11 @@ test.each<readonly [string, LinkObject, string]>([
   ['the VNI', vxlanLink(4, { device: { vni: 7 } }), 'vni was 7, not 1'],
 ])('difference() says in words what was wrong with %s', (_, observed, why) => {
   expect(difference(vxlanLink(4), observed)?.why).toBe(why);
+});
+
+test('difference() of a route over another link is seen, even by the same gateway', () => {
+  const route = tunnelRoute(2, 4);
+  expect(difference(route, { ...route, link: 'eth0' })?.why).toBe('link was eth0, not flannel.1');
 });
 
 test('difference() makes a device again if only that helps, whatever else differs', () => {

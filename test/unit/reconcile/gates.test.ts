@@ -108,6 +108,19 @@ test('Reconciler holds for as long as there is no second list', async () => {
   expect(removals(rig)).toEqual([]);
 });
 
+test('Reconciler asks again with its audit for a list that did not come', async () => {
+  const rig = await sixPeers();
+  rig.storeAnswers = false;
+  rig.leases.clear();
+  rig.tell('all');
+  await rig.run(10_000);
+  rig.storeAnswers = true;
+  await rig.run(40_000, 1_000);
+  expect(routeCount(rig)).toBe(6);
+  await rig.run(60_000, 1_000);
+  expect(routeCount(rig)).toBe(0);
+});
+
 test('Reconciler removes what the second list confirms although other things happen meanwhile', async () => {
   const rig = await sixPeers();
   rig.leases.clear();
