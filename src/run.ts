@@ -76,7 +76,7 @@ function readNetConf(path: string): ReturnType<typeof parseNetConf> {
     return fail({ kind: 'invalid', key: 'net-config-path', value, expected: 'a readable net-conf.json' });
   }
   const parsed = parseNetConf(text);
-  return parsed.ok ? parsed : fail({ ...parsed.error, key: `${path}: ${parsed.error.key}` });
+  return parsed.ok ? parsed : fail({ ...parsed.error, expected: `${parsed.error.expected} (in ${path})` });
 }
 
 interface Prepared {
