@@ -9,10 +9,15 @@ const NAMES = ['node-1', 'node-2', 'node-3'];
 
 /** What the first node has to show besides the routes that the test has made. */
 async function expectDirect(lab: Lab, direct: readonly string[]): Promise<void> {
-  await eventually(() => {
-    const overlay = readOverlay(lab.node(1));
+  const node = lab.node(1);
+  const look = () => {
+    const overlay = readOverlay(node);
     const routes = overlay.routes.filter(({ protocol }) => protocol !== 'static');
-    expect<Overlay>({ ...overlay, routes }).toEqual(vxlanOverlay(lab, lab.node(1), { direct }));
+    expect<Overlay>({ ...overlay, routes }).toEqual(vxlanOverlay(lab, node, { direct }));
+  };
+  await eventually(look).catch(async (error: unknown) => {
+    const status = await node.agent.status();
+    throw new Error(`${String(error)}\n${node.agent.logTail(30).join('\n')}\n${JSON.stringify(status)}`);
   });
 }
 

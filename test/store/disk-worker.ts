@@ -52,7 +52,7 @@ rmSync(join(directory, 'rest'));
 const emptied = await source.acquire(request('a', 2));
 source.close();
 
-run(`mount -o remount,ro ${directory}`);
+run(`mount -o remount,bind,ro ${directory}`);
 const readOnly = open();
 const refused = await readOnly.acquire(request('a', 3));
 readOnly.close();
