@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Transport } from '../src/netlink/session.ts';
+import type { FilterInstruction, Transport } from '../src/netlink/session.ts';
 import { addressOf, checked, libc } from './libc.ts';
 
 const AF_NETLINK = 16;
@@ -82,14 +82,6 @@ export function openNetlink({
     },
     close: () => void libc.close(fd),
   };
-}
-
-/** One instruction of the classic packet filter (`struct sock_filter`, `linux/filter.h`). */
-export interface FilterInstruction {
-  readonly code: number;
-  readonly jt: number;
-  readonly jf: number;
-  readonly k: number;
 }
 
 /** Replaces the socket's filter: what it refuses never enters the receive buffer. Gives back 0 or `-errno`. */

@@ -3,9 +3,9 @@
  *
  * @module
  */
+import { backOffMs } from '../model/back-off.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import type { Problem } from '../model/problem.ts';
-import { backoffMs } from '../reconcile/retries.ts';
 import type { Claims } from '../reconcile/target.ts';
 
 /** What the keeper needs. */
@@ -51,6 +51,6 @@ export class ClaimsKeeper {
     onProblem(this.#problem);
     if (this.#problem === undefined) return;
     this.#attempts++;
-    this.#retry = clock.schedule(backoffMs(this.#attempts, random), () => this.#try(claims));
+    this.#retry = clock.schedule(backOffMs(this.#attempts, { random }), () => this.#try(claims));
   }
 }

@@ -3,10 +3,10 @@
  *
  * @module
  */
+import { backOffMs } from '../model/back-off.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import type { LeaseRequest, LeaseSource, OwnLease } from '../model/lease-source.ts';
 import type { Problem } from '../model/problem.ts';
-import { backoffMs } from '../reconcile/retries.ts';
 
 /** What the keeper needs. */
 export interface OwnLeaseOptions {
@@ -71,7 +71,7 @@ export class OwnLeaseClaim {
     } else {
       this.#attempts++;
       this.#tell(granted.error);
-      this.#retry = clock.schedule(backoffMs(this.#attempts, random), () => void this.#ask());
+      this.#retry = clock.schedule(backOffMs(this.#attempts, { random }), () => void this.#ask());
     }
     if (this.#wanted !== request) void this.#ask();
   }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { backOffMs } from '../model/back-off.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Result } from '../model/result.ts';
@@ -24,8 +25,7 @@ export interface ListenerOptions {
 }
 
 /** How long it waits before it tries again: twice as long each time, of which up to half is taken off. */
-const BACKOFF_MS_MIN = 1_000;
-const BACKOFF_MS_MAX = 60_000;
+const RETRY_MS_MIN = 1_000;
 
 /** Keeps one listener open. No method rejects. */
 export class Listener {
@@ -92,9 +92,8 @@ export class Listener {
   }
 
   #nextDelayMs(): number {
-    const delayMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** this.#failures);
-    if (delayMs < BACKOFF_MS_MAX) this.#failures++;
-    return delayMs * (0.5 + Math.random() / 2);
+    this.#failures++;
+    return backOffMs(this.#failures, { random: Math.random, firstMs: RETRY_MS_MIN });
   }
 
   #report(problem: Problem | undefined): void {

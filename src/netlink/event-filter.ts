@@ -8,15 +8,7 @@
  * @module
  */
 import { AF, RTM } from './route.ts';
-
-/** One instruction (`struct sock_filter`). */
-export interface FilterInstruction {
-  readonly code: number;
-  /** How many instructions to skip if the comparison holds, and if it does not. */
-  readonly jt: number;
-  readonly jf: number;
-  readonly k: number;
-}
+import type { FilterInstruction } from './session.ts';
 
 /** What {@link eventFilter} lets through. */
 export interface EventFilterOptions {

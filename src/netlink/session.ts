@@ -40,6 +40,15 @@ export interface Transport {
   receive(into: Uint8Array): number;
 }
 
+/** One instruction of a socket's filter (`struct sock_filter`, `linux/filter.h`). */
+export interface FilterInstruction {
+  readonly code: number;
+  /** How many instructions to skip if the comparison holds, and if it does not. */
+  readonly jt: number;
+  readonly jf: number;
+  readonly k: number;
+}
+
 /** One request: a message of type `type` with a payload. */
 export interface Request<T> {
   readonly type: number;

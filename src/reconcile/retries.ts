@@ -3,10 +3,8 @@
  *
  * @module
  */
+import { backOffMs } from '../model/back-off.ts';
 import type { Failure } from './target.ts';
-
-const BACKOFF_MS_MIN = 100;
-const BACKOFF_MS_MAX = 60_000;
 
 /** A thing that fails at present. */
 export interface Retry {
@@ -16,12 +14,6 @@ export interface Retry {
   readonly dueMs: number;
   /** Which of a peer's objects fail, as bits; 0 for what is no peer. */
   readonly slots: number;
-}
-
-/** Doubles from 100 ms to 60 s, each time between half and the whole of it. */
-export function backoffMs(attempts: number, random: () => number): number {
-  const full = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(attempts - 1, 20));
-  return full * (0.5 + random() / 2);
 }
 
 /** Failures by the name of what fails. */
@@ -49,7 +41,7 @@ export class Retries {
   failed(name: string, failure: Failure, { nowMs, slots = 0 }: { nowMs: number; slots?: number }): void {
     const before = this.#byName.get(name);
     const attempts = (before?.attempts ?? 0) + 1;
-    const dueMs = nowMs + backoffMs(attempts, this.#random);
+    const dueMs = nowMs + backOffMs(attempts, { random: this.#random });
     const allSlots = (before?.slots ?? 0) | slots;
     this.#byName.set(name, { failure, attempts, sinceMs: before?.sinceMs ?? nowMs, dueMs, slots: allSlots });
   }

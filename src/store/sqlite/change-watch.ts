@@ -9,9 +9,10 @@
  */
 import { type FSWatcher, mkdirSync, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { backOffMs } from '../../model/back-off.ts';
 import type { Clock, Timer } from '../../model/clock.ts';
 import { type Problem, problem } from '../../model/problem.ts';
-import { backOffMs } from '../back-off.ts';
+import { RETRY_MS_MAX } from './expiry.ts';
 import { siblingOf } from './sibling.ts';
 
 /** How long after a write to the log its commit has ended, unless its touch comes first. */
@@ -111,11 +112,14 @@ export class ChangeWatch {
     const text = error instanceof Error ? error.message : String(error);
     const message = `Cannot watch '${this.#directory}' for changes of leases: ${text}`;
     this.#options.onProblem(problem('store-unavailable', message, REMEDY));
-    this.#retry = this.#options.clock.schedule(backOffMs(this.#failures, this.#options.random), () => {
-      this.start();
-      // Whatever was missed meanwhile is read now.
-      if (this.#watcher !== undefined) this.#options.onChange();
-    });
+    this.#retry = this.#options.clock.schedule(
+      backOffMs(this.#failures, { random: this.#options.random, longestMs: RETRY_MS_MAX }),
+      () => {
+        this.start();
+        // Whatever was missed meanwhile is read now.
+        if (this.#watcher !== undefined) this.#options.onChange();
+      },
+    );
   }
 
   #restart(): void {

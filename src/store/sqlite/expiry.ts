@@ -19,6 +19,9 @@ export const GRACE_MS = 120_000;
 /** What a lease may last beyond its lifetime before it is implausible: the wall clock is slewed now and then. */
 export const SLACK_MS = 60_000;
 
+/** The longest pause before the database is tried again. */
+export const RETRY_MS_MAX = 30_000;
+
 /** A lease that is not simply alive. */
 interface Suspect {
   /** What the lease says, to tell when it was renewed. */

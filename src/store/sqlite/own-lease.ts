@@ -3,16 +3,16 @@
  *
  * @module
  */
+import { backOffMs } from '../../model/back-off.ts';
 import type { Clock, Timer } from '../../model/clock.ts';
 import type { Lease } from '../../model/lease.ts';
 import type { LeaseRequest, LeaseRequestFamily, OwnLease } from '../../model/lease-source.ts';
 import type { NetworkConfig } from '../../model/network.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Result } from '../../model/result.ts';
-import { backOffMs } from '../back-off.ts';
 import { quoted } from '../printable.ts';
 import type { DatabaseHandle } from './database-handle.ts';
-import { type ExpiryJudge, LIFETIME_MS } from './expiry.ts';
+import { type ExpiryJudge, LIFETIME_MS, RETRY_MS_MAX } from './expiry.ts';
 import type { StoreFailure } from './failure.ts';
 import { type Grant, grantLease, type Subnets } from './grant.ts';
 import { type Holder, thisHolder } from './holder.ts';
@@ -172,7 +172,7 @@ export class OwnLeaseKeeper {
     this.#losses = nowMs - this.#lostAtMs < LOSS_MEMORY_MS ? this.#losses + 1 : 0;
     this.#lostAtMs = nowMs;
     // From about a second up to half a minute.
-    const delayMs = this.#losses === 0 ? 0 : backOffMs(this.#losses + 3, random);
+    const delayMs = this.#losses === 0 ? 0 : backOffMs(this.#losses + 3, { random, longestMs: RETRY_MS_MAX });
     this.#lossTimer?.cancel();
     this.#lossTimer = clock.schedule(delayMs, () => onLost(reason));
   }

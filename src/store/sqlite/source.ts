@@ -7,6 +7,7 @@
  * @module
  */
 import { systemClock } from '../../clock.ts';
+import { backOffMs } from '../../model/back-off.ts';
 import type { Clock } from '../../model/clock.ts';
 import type { Lease } from '../../model/lease.ts';
 import type {
@@ -19,12 +20,11 @@ import type {
 import type { NetworkConfig } from '../../model/network.ts';
 import type { Problem } from '../../model/problem.ts';
 import { ok, type Result } from '../../model/result.ts';
-import { backOffMs } from '../back-off.ts';
 import { LeaseBook } from '../lease-book.ts';
 import { Alarm } from './alarm.ts';
 import { ChangeWatch } from './change-watch.ts';
 import { DatabaseHandle } from './database-handle.ts';
-import { ExpiryJudge } from './expiry.ts';
+import { ExpiryJudge, RETRY_MS_MAX } from './expiry.ts';
 import type { StoreFailure } from './failure.ts';
 import type { LeaseDatabase } from './lease-database.ts';
 import { LeaseReader, type OwnReading } from './lease-reader.ts';
@@ -226,7 +226,7 @@ export class SqliteLeaseSource implements LeaseSource {
     this.#failingSinceMs ??= nowMs;
     this.#failures++;
     if (!busy || nowMs - this.#failingSinceMs >= PATIENCE_MS) this.#setProblem('read', problem);
-    this.#retryAlarm.set(backOffMs(this.#failures, this.#random));
+    this.#retryAlarm.set(backOffMs(this.#failures, { random: this.#random, longestMs: RETRY_MS_MAX }));
   }
 
   #setProblem(what: 'read' | 'write' | 'watch', problem: Problem | undefined): void {

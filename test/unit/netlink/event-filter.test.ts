@@ -4,12 +4,9 @@
  * @module
  */
 import { describe, expect, test } from 'bun:test';
-import {
-  type EventFilterOptions,
-  eventFilter,
-  type FilterInstruction,
-} from '../../../src/netlink/event-filter.ts';
+import { type EventFilterOptions, eventFilter } from '../../../src/netlink/event-filter.ts';
 import { AF, RTM } from '../../../src/netlink/route.ts';
+import type { FilterInstruction } from '../../../src/netlink/session.ts';
 
 interface Announced {
   readonly type: number;

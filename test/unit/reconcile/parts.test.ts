@@ -2,24 +2,11 @@ import { describe, expect, test } from 'bun:test';
 import { Dirt } from '../../../src/reconcile/dirt.ts';
 import { Holds } from '../../../src/reconcile/holds.ts';
 import { Pass } from '../../../src/reconcile/pass.ts';
-import { backoffMs, Retries } from '../../../src/reconcile/retries.ts';
+import { Retries } from '../../../src/reconcile/retries.ts';
 import type { Change, Failure } from '../../../src/reconcile/target.ts';
 import { peerFdb, peerNeighbour, tunnelRoute } from '../../contract/kinds.ts';
 
 const FAILURE: Failure = { kind: 'other', message: 'Cannot' };
-
-describe('backoffMs()', () => {
-  test('doubles from 100 ms to a minute, each time between half and the whole', () => {
-    const [shortest, longest] = [() => 0, () => 0.999_999];
-    for (let attempts = 1; attempts < 40; attempts++) {
-      const full = Math.min(60_000, 100 * 2 ** (attempts - 1));
-      expect(backoffMs(attempts, shortest)).toBe(full / 2);
-      expect(backoffMs(attempts, longest)).toBeLessThan(full);
-      expect(backoffMs(attempts, longest)).toBeGreaterThan(full * 0.99);
-    }
-    expect(backoffMs(1_000_000, longest)).toBeLessThan(60_000);
-  });
-});
 
 describe('Retries', () => {
   test('knows each by its name', () => {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { problem } from '../../../src/model/problem.ts';
 import { fail, ok } from '../../../src/model/result.ts';
-import { backOffMs } from '../../../src/store/back-off.ts';
 import { Alarm } from '../../../src/store/sqlite/alarm.ts';
 import { ExpiryJudge, GRACE_MS, LIFETIME_MS } from '../../../src/store/sqlite/expiry.ts';
 import type { StoreFailure } from '../../../src/store/sqlite/failure.ts';
@@ -11,18 +10,6 @@ import { FakeClock } from '../../sim/fake-clock.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-
-describe('backOffMs()', () => {
-  test('doubles from 100 ms to 30 s', () => {
-    const delays = [1, 2, 3, 8, 9, 10, 1_000].map((failures) => backOffMs(failures, () => 0));
-    expect(delays).toEqual([100, 200, 400, 12_800, 25_600, 30_000, 30_000]);
-  });
-
-  test('takes up to a half off', () => {
-    expect(backOffMs(2, () => 0.5)).toBe(150);
-    expect(backOffMs(1_000, () => 0.999_999)).toBeGreaterThan(15_000);
-  });
-});
 
 describe('Alarm', () => {
   test('rings once, at the time set last, or within an hour', async () => {
