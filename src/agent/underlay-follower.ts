@@ -83,7 +83,7 @@ export class UnderlayFollower {
       this.#problem = snapshot.error;
       return false;
     }
-    const onLink = needsOnLink ? onLinkOf(snapshot.value, peers) : NOTHING_ON_LINK;
+    const onLink = needsOnLink ? onLinkOf(snapshot.value) : NOTHING_ON_LINK;
     const selected = selectUnderlay({
       choice,
       families,
@@ -103,11 +103,22 @@ export class UnderlayFollower {
     const now =
       before === undefined
         ? withRemembered(selected.value, this.#options)
-        : keepAddresses(selected.value, before, isThere);
+        : keepAnswers(keepAddresses(selected.value, before, isThere), before, peers);
     this.#current = now;
     this.#lack = lackOf(now, families, isThere);
     return before === undefined || !sameUnderlay(before, now);
   }
+}
+
+/**
+ * The plan has asked the former table. If that answers alike for every peer, it stays the one that is asked: so a
+ * peer that comes later is compared with the answer that it was planned by, not with one that nobody used.
+ */
+function keepAnswers(found: Underlay, before: Underlay, peers: Iterable<Ip>): Underlay {
+  const { onLink, onLinkVersion } = before;
+  for (const ip of peers)
+    if (onLink(ip) !== found.onLink(ip)) return { ...found, onLinkVersion: onLinkVersion + 1 };
+  return { ...found, onLink, onLinkVersion };
 }
 
 /** At the start an IPv6 address may not be there yet: its subnet and its device are kept for it meanwhile. */

@@ -20,8 +20,8 @@ export interface Underlay {
   readonly why: string;
   /** The link by which the kernel reaches an address without a gateway (main table, longest prefix), if it does. */
   readonly onLink: (ip: Ip) => string | undefined;
-  /** Equal texts mean that {@link onLink} gives equal answers. */
-  readonly onLinkDigest: string;
+  /** Another number means that {@link onLink} has other answers for the peers. */
+  readonly onLinkVersion: number;
 }
 
 /** The interface's own address of a family. */

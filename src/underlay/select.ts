@@ -59,8 +59,8 @@ export function selectUnderlay(selection: Selection): Result<Underlay, Problem> 
     publicIpv4: ipv4 && (choice.publicIpv4 ?? ipv4),
     publicIpv6: ipv6 && (choice.publicIpv6 ?? ipv6),
     why,
-    onLink: onLink.linkTo,
-    onLinkDigest: onLink.digest,
+    onLink,
+    onLinkVersion: 0,
   });
 }
 
@@ -199,7 +199,7 @@ function usable({ addresses }: HostSnapshot, link: HostLink, family: Family): Ho
 
 /** Whether two choices are of the same interface with the same addresses. */
 export function sameInterface(a: Underlay, b: Underlay): boolean {
-  return sameUnderlay(a, { ...b, onLinkDigest: a.onLinkDigest });
+  return sameUnderlay(a, { ...b, onLinkVersion: a.onLinkVersion });
 }
 
 /** Whether two choices lead to the same plan. */
@@ -212,7 +212,7 @@ export function sameUnderlay(a: Underlay, b: Underlay): boolean {
     'ipv6',
     'publicIpv4',
     'publicIpv6',
-    'onLinkDigest',
+    'onLinkVersion',
   ] as const;
   return fields.every((field) => a[field] === b[field]);
 }

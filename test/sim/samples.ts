@@ -125,7 +125,7 @@ export function underlayOf(changes: Partial<Underlay> = {}): Underlay {
     publicIpv6: ip('fd99::1'),
     why: 'named by --iface=eth0',
     onLink: () => undefined,
-    onLinkDigest: '',
+    onLinkVersion: 0,
     ...changes,
   };
 }

@@ -114,3 +114,33 @@ test('UnderlayFollower looks at routes only if they matter', () => {
   deaf.alien.make({ ...route, onlink: false, protocol: 3, metric: undefined });
   expect(deaf.follower.refresh(PEERS)).toBe(false);
 });
+
+test('UnderlayFollower compares with the answer that a late peer was planned by', () => {
+  const { alien, add, follower } = make({ needsOnLink: true });
+  add('eth0', '192.168.0.1', 'fd99::1');
+  const late = ip('10.7.0.1');
+  alien.make({
+    kind: 'route',
+    dst: prefix('10.7.0.0/16'),
+    gateway: undefined,
+    link: 'eth0',
+    onlink: false,
+    protocol: 3,
+    metric: undefined,
+  });
+  follower.refresh([]);
+  // The peer comes and is planned by these answers; before anything is read again its way changes.
+  expect(follower.current?.onLink(late)).toBe('eth0');
+  alien.make({
+    kind: 'route',
+    dst: prefix('10.7.0.1/32'),
+    gateway: ip('192.168.0.254'),
+    link: 'eth0',
+    onlink: false,
+    protocol: 3,
+    metric: undefined,
+  });
+  expect(follower.refresh([late])).toBe(true);
+  expect(follower.current?.onLink(late)).toBeUndefined();
+  expect(follower.refresh([late])).toBe(false);
+});

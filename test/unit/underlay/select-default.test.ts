@@ -120,7 +120,7 @@ test('sameUnderlay() compares all that a plan is made from, and nothing else', (
     { ipv6: undefined },
     { publicIpv4: ip('203.0.113.1') },
     { publicIpv6: undefined },
-    { onLinkDigest: 'x' },
+    { onLinkVersion: 7 },
   ];
   expect(others.map((change) => sameUnderlay(one, underlayOf(change)))).toEqual(others.map(() => false));
 });
