@@ -121,7 +121,8 @@ describe('a place that cannot be written', () => {
       node: 'a',
       renewMarginMinutes: 60,
       clock,
-      random: () => 0,
+      // The whole of each pause.
+      random: () => 1,
     });
     const ear = lab.listen(source);
     await settled();
