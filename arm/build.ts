@@ -28,21 +28,19 @@ const ROOT = join(import.meta.dir, '..');
 const DIST = join(ROOT, 'dist');
 
 /**
- * Memory before speed: an agent works for half a second and then waits for days. `--smol` lets the heap grow
- * in smaller steps, and the policy multiplies how often code must have run before it is compiled to machine
- * code, which is most of what an agent would hold beside its data. Medians of three, IPv4 VXLAN, 10 s after
- * the start:
+ * Memory and speed in balance: an agent works for half a second and then waits for days. `--smol` lets the heap
+ * grow in smaller steps, and the policy multiplies how often code must have run before it is compiled to machine
+ * code, which is most of what an agent would hold beside its data. Medians of three with `--smol`, VXLAN:
  *
- *     peers     RssAnon MB           VmRSS MB             ms to ready
- *               neither  smol, 250   neither  smol, 250   neither  smol, 250
- *     1,000        12.4        9.5      58.5       51.4       117        167
- *     5,000        21.0       17.0      65.9       61.1       353        508
- *
- * `--smol` alone saves nothing at few peers and 2 MB at 5,000; a policy of 1,000 another 1.5 MB, but makes
- * 5,000 peers take 0.8 s. The start of `version` is the same with all of them.
+ *     peers, families   ms to the last route     RssAnon MB, 4 s later
+ *     policy              10     40    250         10     40    250
+ *     5,000, IPv4        439    435    540       11.6   11.4   10.5
+ *     5,000, dual        553    594    754       15.0   14.0   12.7
+ *     1,000, IPv4        128    101    124        9.1    8.8    8.0
+ *     3, IPv4             34     41     40        6.7    6.4    6.2
  */
 const RUNTIME_OPTIONS: string[] = ['--smol'];
-const JIT_POLICY = 250;
+const JIT_POLICY = 40;
 
 async function main(options: readonly string[]): Promise<void> {
   const host = TARGETS.find((target) => target.arch === process.arch);
