@@ -149,7 +149,6 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
     socketPath: settings.socketPath,
     healthzIp: settings.healthzIp,
     healthzPort: settings.healthzPort,
-    statusOnTcp: true,
     onProblem: (listener, trouble) => journal.problem(listener, trouble),
   });
   kernel.listen({

@@ -1,9 +1,8 @@
 /**
  * What the agent answers over HTTP, made on each request from two functions: nothing is kept.
  *
- * Two such apps run. The one on the Unix socket, which only its owner can open, has all paths. The one on
- * TCP (by flannel's default on all addresses) goes without `/status`: addresses and MACs of all peers are no
- * secret, but nobody out in the network needs to read them.
+ * The same paths are on the Unix socket, which only its owner can open, and on TCP if a port is set: what they
+ * tell (addresses, MACs, subnets) is no secret, and nothing can be changed by them.
  *
  * @module
  */
@@ -23,8 +22,7 @@ export interface Readiness {
 /** Where {@link createApp} gets its answers. All are called on request only. */
 export interface AppSources {
   readonly readiness: () => Readiness;
-  /** Without it there is no `/status`. */
-  readonly status?: (() => AgentStatus) | undefined;
+  readonly status: () => AgentStatus;
   /** Told of an exception in one of these functions, of which the client sees only `500`. */
   readonly onError?: ((error: Error) => void) | undefined;
 }
@@ -55,7 +53,7 @@ export function createApp(sources: AppSources): Hono {
 }
 
 function routesOf({ readiness, status }: AppSources): readonly Route[] {
-  const routes: Route[] = [
+  return [
     {
       path: '/healthz',
       about: 'the agent runs (flannel answers the same)',
@@ -67,15 +65,12 @@ function routesOf({ readiness, status }: AppSources): readonly Route[] {
       about: 'all known peers are programmed, else 503 with the reasons (?format=json)',
       answer: (context) => answerReadiness(context, readiness()),
     },
-  ];
-  if (status !== undefined) {
-    routes.push({
+    {
       path: '/status',
       about: 'everything that the agent knows, as JSON',
       answer: () => answerJson(status()),
-    });
-  }
-  return routes;
+    },
+  ];
 }
 
 function answerReadiness(context: Context, readiness: Readiness): Response {
@@ -141,8 +136,5 @@ function refuseMethod(): Response {
 
 function notFoundText(path: string, routes: readonly Route[]): string {
   const list = routes.map((route) => `${route.path.padEnd(10)}${route.about}\n`).join('');
-  const local = routes.some((route) => route.path === '/status')
-    ? ''
-    : "'flannelette status' on the node itself shows more\n";
-  return `There is nothing at '${printable(path.slice(0, 100))}'. These answer:\n${list}${local}`;
+  return `There is nothing at '${printable(path.slice(0, 100))}'. These answer:\n${list}`;
 }

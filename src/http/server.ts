@@ -22,8 +22,6 @@ export interface HealthServerOptions {
   readonly healthzIp: string;
   /** 0 means no TCP server. */
   readonly healthzPort: number;
-  /** Whether `/status` is answered on TCP too; default no. */
-  readonly statusOnTcp?: boolean;
   /** Told once when a server's problem comes, changes or goes: for the log. */
   readonly onProblem?: (listener: HealthListener, problem: Problem | undefined) => void;
 }
@@ -40,9 +38,9 @@ export class HealthServer {
 
   constructor(options: HealthServerOptions) {
     const { sources, healthzIp: hostname, healthzPort: port, clock } = options;
-    const local = createApp(sources);
+    const app = createApp(sources);
     const socket = new Listener({
-      open: () => listenUnix(options.socketPath, (unix) => Bun.serve({ ...serveOptions(local.fetch), unix })),
+      open: () => listenUnix(options.socketPath, (unix) => Bun.serve({ ...serveOptions(app.fetch), unix })),
       clock,
       onProblem: (trouble) => options.onProblem?.('socket', trouble),
     });
@@ -50,9 +48,8 @@ export class HealthServer {
       this.#listeners = [socket];
       return;
     }
-    const open = createApp(options.statusOnTcp === true ? sources : { ...sources, status: undefined });
     const tcp = new Listener({
-      open: async () => listenTcp({ hostname, port }, open.fetch),
+      open: async () => listenTcp({ hostname, port }, app.fetch),
       clock,
       onProblem: (trouble) => options.onProblem?.('tcp', trouble),
     });
