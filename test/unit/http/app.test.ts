@@ -83,10 +83,10 @@ test('createApp() gives the reasons as JSON to whoever prefers it', async () => 
 });
 
 test('createApp() gives a reason even when it is told none, and not thousands', async () => {
-  const { body } = await ask({ readiness: () => ({ ready: false, problems: [] }) }, '/readyz');
+  const { body } = await ask({ ...TROUBLED, readiness: () => ({ ready: false, problems: [] }) }, '/readyz');
   expect(body).toBe(`not ready\nNot ready yet. ${REMEDIES.starting} [starting]\n`);
   const problems = Array.from({ length: 5_000 }, (_, i) => problem('peer-pending', `Peer 'edge-${i}' waits`));
-  const many = await ask({ readiness: () => ({ ready: false, problems }) }, '/readyz');
+  const many = await ask({ ...TROUBLED, readiness: () => ({ ready: false, problems }) }, '/readyz');
   expect(many.body.split('\n')).toHaveLength(53);
   expect(many.body).toEndWith('and 4950 more: ?format=json shows all\n');
 });
@@ -144,6 +144,7 @@ test('createApp() takes GET and HEAD and refuses other methods', async () => {
 test('createApp() hides an exception from the client and tells the caller', async () => {
   const errors: Error[] = [];
   const sources: AppSources = {
+    ...READY,
     readiness: () => {
       throw new Error('inner secret');
     },

@@ -235,6 +235,7 @@ test('HealthServer reports an address that the machine has not', async () => {
 
 test('HealthServer refuses long requests and shows no stack', async () => {
   const sources = {
+    status: () => agentStatus(),
     readiness: () => {
       throw new Error('inner secret');
     },
