@@ -8,8 +8,11 @@ import { inNetns, type Netns } from '../../../ffi/netns.ts';
 import { type Family, type Ip, writeIp } from '../../model/ip.ts';
 import type { Pod } from './pods.ts';
 
-/** A reply that takes longer counts as lost. */
-export const PING_TIMEOUT_MS = 1000;
+/**
+ * A reply that takes longer is lost. The first packet to a neighbour waits until the kernel has found it, and a
+ * question of the kernel's that is lost is asked again only after a second (RFC 4861, RETRANS_TIMER).
+ */
+export const PING_TIMEOUT_MS = 3_000;
 
 /** How many pings may be fresh at once: more would measure how busy this process is. */
 const FRESH_PINGS_MAX = 4;
