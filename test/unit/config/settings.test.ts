@@ -118,11 +118,11 @@ describe('parseSettings() names the node', () => {
 
 describe('parseSettings() makes paths absolute', () => {
   test.each([
-    [['--lease-db=a.db'], '/work', '/work/a.db'],
-    [['--lease-db=./a.db'], '/work/', '/work/a.db'],
+    [['--lease-db=a.db'], '/srv', '/srv/a.db'],
+    [['--lease-db=./a.db'], '/srv/', '/srv/a.db'],
     [['--lease-db=././/a.db'], '/', '/a.db'],
-    [['--lease-db=../a.db'], '/work', '/work/../a.db'],
-    [['--lease-db=.a.db'], '/work', '/work/.a.db'],
+    [['--lease-db=../a.db'], '/srv', '/srv/../a.db'],
+    [['--lease-db=.a.db'], '/srv', '/srv/.a.db'],
     [['--lease-db=/x/../a.db'], '/work', '/x/../a.db'],
   ])('parseSettings(%j) in %s', (argv, cwd, leaseDb) => {
     expect(settings({ argv, cwd }).leaseDb).toBe(leaseDb);
