@@ -165,6 +165,11 @@ async function memoryRows(count: number): Promise<Row[]> {
 }
 
 async function main(): Promise<void> {
+  // A user namespace would do for the agent, but not for the witness: only root may have its large buffer.
+  if (process.getuid?.() !== 0) {
+    console.error('The bench needs root: its witness listens with a buffer that others may not have');
+    process.exit(1);
+  }
   const rows: Row[] = [];
   const note = (title: string) => console.error(`${title} ...`);
   note('Start of a command');
