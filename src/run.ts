@@ -10,6 +10,7 @@ import { sendDatagram } from '../ffi/notify.ts';
 import { Agent } from './agent/agent.ts';
 import { chooseIdentity } from './agent/identity.ts';
 import { AgentJournal } from './agent/journal.ts';
+import type { AgentParts } from './agent/parts.ts';
 import type { HostEvent } from './agent/underlay-follower.ts';
 import { VERSION } from './cli/version.ts';
 import { systemClock } from './clock.ts';
@@ -23,13 +24,15 @@ import type { UnderlayEvent } from './kernel/events.ts';
 import { KernelAccess } from './kernel-access.ts';
 import { createLogger, type Logger } from './log.ts';
 import { LogLimit } from './log-limit.ts';
+import { backOffMs } from './model/back-off.ts';
 import type { Lease } from './model/lease.ts';
 import type { LeaseSource } from './model/lease-source.ts';
 import type { NetworkConfig } from './model/network.ts';
 import type { Problem } from './model/problem.ts';
 import { fail, type Result } from './model/result.ts';
 import type { Settings } from './model/settings.ts';
-import { createNotifier, type Notifier } from './sd-notify.ts';
+import { createNotifier } from './sd-notify.ts';
+import { Service } from './service.ts';
 import { SqliteLeaseSource } from './store/sqlite/source.ts';
 import { StateFile } from './store/state-file.ts';
 
@@ -95,13 +98,10 @@ async function runAgent(prepared: Prepared): Promise<number> {
 }
 
 async function startAgent({ settings, network, log }: Prepared): Promise<Running> {
-  const notifier = createNotifier(process.env, sendDatagram);
-  const journal = new AgentJournal({
-    log,
-    limit: new LogLimit(log),
-    onReady: (sentence) => notifier.ready(sentence),
-  });
-  const kernel = await openKernel(journal);
+  const notifier = createNotifier({ env: process.env, pid: process.pid, send: sendDatagram });
+  const service = new Service(notifier, systemClock);
+  const journal = new AgentJournal({ log, limit: new LogLimit(log), onNews: () => service.changed() });
+  const kernel = await openKernel(journal, service);
   const source = new SqliteLeaseSource({
     path: settings.leaseDb,
     network,
@@ -111,12 +111,7 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
   });
   const trimmer = new MemoryTrimmer(systemClock.schedule);
   const stateFile = new StateFile(settings.stateDir);
-  const { state, warning } = stateFile.load();
-  if (warning !== undefined) log.warn(warning);
-  const published = await readPublished(source, settings.nodeName);
-  const machineId = readOr('/etc/machine-id', '');
-  const identity = chooseIdentity({ published, remembered: state, nodeName: settings.nodeName, machineId });
-  const previous = readPrevious(settings.subnetFile);
+  const { formerLinks, published, identity, previous } = await recall({ settings, log, stateFile, source });
   const agent: Agent = new Agent({
     version: VERSION,
     uptimeMs: () => performance.now(),
@@ -126,9 +121,9 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
     readHost: (canReach) => kernel.readHost(canReach),
     source,
     identity,
-    previous: { ipv4: previous.ipv4.subnet, ipv6: previous.ipv6.subnet },
+    previous,
     published,
-    formerLinks: state.links,
+    formerLinks,
     clock: systemClock,
     random: Math.random,
     yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
@@ -142,6 +137,7 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
       if (changes >= CHANGES_WORTH_TRIMMING) trimmer.worked();
       void health.ensure();
     },
+    onAlive: () => service.seen('pass'),
   });
   const health = new HealthServer({
     sources: { readiness: () => agent.readiness(), status: () => agent.status() },
@@ -149,6 +145,7 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
     socketPath: settings.socketPath,
     healthzIp: settings.healthzIp,
     healthzPort: settings.healthzPort,
+    onAnswer: () => service.seen('answer'),
     onProblem: (listener, trouble) => journal.problem(listener, trouble),
   });
   kernel.listen({
@@ -160,16 +157,43 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
   agent.start();
   trimmer.worked();
   await health.start();
-  return { agent, kernel, health, notifier, log };
+  service.begin({
+    isReady: () => agent.readiness().ready,
+    sentence: () => agent.sentence(),
+    prove: (proof) => void (proof === 'pass' ? agent.prove() : health.probe()),
+  });
+  return { agent, kernel, health, service, log };
+}
+
+/** What the node was before this start, as its files and the store tell it. */
+async function recall({
+  settings,
+  log,
+  stateFile,
+  source,
+}: Pick<Prepared, 'settings' | 'log'> & { stateFile: StateFile; source: LeaseSource }): Promise<
+  Pick<AgentParts, 'formerLinks' | 'published' | 'identity' | 'previous'>
+> {
+  const { state, warning } = stateFile.load();
+  if (warning !== undefined) log.warn('State file set aside', { reason: warning });
+  const { nodeName } = settings;
+  const published = await readPublished(source, nodeName);
+  const machineId = readOr('/etc/machine-id', '');
+  const identity = chooseIdentity({ published, remembered: state, nodeName, machineId });
+  const { ipv4, ipv6 } = readPrevious(settings.subnetFile);
+  const previous = { ipv4: ipv4.subnet, ipv6: ipv6.subnet };
+  return { formerLinks: state.links, published, identity, previous };
 }
 
 /** Netlink sockets need no privilege; without them nothing can be done but to wait (file limit, no netlink). */
-async function openKernel(journal: AgentJournal): Promise<KernelAccess> {
-  for (;;) {
+async function openKernel(journal: AgentJournal, service: Service): Promise<KernelAccess> {
+  for (let failures = 1; ; failures++) {
     const opened: Result<KernelAccess, Problem> = KernelAccess.open(systemClock);
     journal.problem('events', opened.ok ? undefined : opened.error);
     if (opened.ok) return opened.value;
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    service.waits(`Not ready: ${opened.error.message}. ${opened.error.remedy}`);
+    const delayMs = backOffMs(failures, { random: Math.random, firstMs: 1_000 });
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
   }
 }
 
@@ -180,7 +204,7 @@ async function readPublished(source: LeaseSource, node: string): Promise<Lease |
 }
 
 function linkEvent({ name, index, mtuBytes, up, gone }: UnderlayEvent & { kind: 'link' }): HostEvent {
-  return { kind: 'link', link: name, index, state: `${name} ${index} ${mtuBytes} ${up} ${gone}` };
+  return { kind: 'link', link: name, index, gone, state: `${name} ${index} ${mtuBytes} ${up} ${gone}` };
 }
 
 function readPrevious(path: string): ReturnType<typeof readSubnetEnv> {
@@ -205,12 +229,12 @@ interface Running {
   readonly agent: Agent;
   readonly kernel: KernelAccess;
   readonly health: HealthServer;
-  readonly notifier: Notifier;
+  readonly service: Service;
   readonly log: Logger;
 }
 
-async function stop({ agent, kernel, health, notifier, log }: Running, signal: string): Promise<number> {
-  notifier.stopping();
+async function stop({ agent, kernel, health, service, log }: Running, signal: string): Promise<number> {
+  service.stopping();
   log.info('Stopping; links, routes and pods stay as they are', { signal });
   agent.stop();
   kernel.close();

@@ -54,6 +54,8 @@ const AREAS: Readonly<Record<string, Area>> = {
   'src/log.ts': { values: ['src/model', 'node:fs'] },
   'src/log-limit.ts': { values: ['src/model'], types: ['src/log.ts'] },
   'src/sd-notify.ts': { values: ['src/model'] },
+  'src/watchdog.ts': { values: ['src/model'] },
+  'src/service.ts': { values: ['src/model', 'src/watchdog.ts'], types: ['src/sd-notify.ts'] },
   'src/write-file.ts': { values: ['node:fs', 'node:path'] },
   // Where the parts are put together.
   'src/kernel-access.ts': {

@@ -22,6 +22,7 @@ import { leaseRequest } from './lease-request.ts';
 import { OwnLeaseClaim } from './own-lease.ts';
 import type { AgentParts } from './parts.ts';
 import { firstFailure, kernelProblems, mtuProblems, passStatus, publicAddressProblems } from './report.ts';
+import { stateSentence } from './sentence.ts';
 import { type HostEvent, UnderlayFollower } from './underlay-follower.ts';
 
 /** A store is asked for a second opinion on a large removal after this long. */
@@ -86,6 +87,7 @@ export class Agent {
       random,
       yieldNow,
       onPass: (pass, durationMs) => this.#passed(pass, durationMs),
+      onAlive: parts.onAlive,
       onAudit: () => this.#host.trigger('audit'),
       onHeld: () => void clock.schedule(SECOND_LIST_MS, () => source.refresh()),
     });
@@ -165,6 +167,22 @@ export class Agent {
   readiness(): { readonly ready: boolean; readonly problems: readonly Problem[] } {
     const blocking = this.#blockingProblems();
     return { ready: blocking.length === 0, problems: [...blocking, ...this.#warnings()] };
+  }
+
+  /** How it is, in a sentence. */
+  sentence(): string {
+    const { network } = this.#parts;
+    const peers = this.#leases?.peers.size ?? 0;
+    const lease = this.#ownLease.current?.lease;
+    return stateSentence({ ...this.readiness(), peers, backend: network.backend.type, lease });
+  }
+
+  /** Has it show that it works: `onAlive` is called when it has. */
+  prove(): void {
+    if (this.#reconciler.prove()) return;
+    // Nothing can be planned yet: to read the node's own network is all the work that there is.
+    this.#parts.readHost(this.#parts.settings.interfaceChoice.canReach);
+    this.#parts.onAlive();
   }
 
   /** Everything about the agent. */

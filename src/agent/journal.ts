@@ -18,22 +18,27 @@ const NAMES_MAX = 5;
 /** Where a problem is; it has one at a time. */
 export type ProblemPlace = 'interface' | 'lease' | 'store' | 'state' | 'kernel' | 'events' | 'socket' | 'tcp';
 
-/** Who hears that the node became ready. */
-export type OnReady = (sentence: string) => void;
+/** What a journal needs. */
+export interface JournalOptions {
+  readonly log: Logger;
+  readonly limit: LogLimit;
+  /** Called when how the agent is may have changed. */
+  readonly onNews: () => void;
+}
 
 /** Writes down what happens. */
 export class AgentJournal {
   readonly #log: Logger;
   readonly #limit: LogLimit;
-  readonly #onReady: OnReady;
+  readonly #onNews: () => void;
   readonly #problems = new Map<ProblemPlace, string>();
   #subnets: string | undefined;
   #failing = false;
 
-  constructor({ log, limit, onReady }: { log: Logger; limit: LogLimit; onReady: OnReady }) {
+  constructor({ log, limit, onNews }: JournalOptions) {
     this.#log = log;
     this.#limit = limit;
-    this.#onReady = onReady;
+    this.#onNews = onNews;
   }
 
   /** A problem came, changed, or is over. */
@@ -50,6 +55,7 @@ export class AgentJournal {
     } else if (before !== undefined && !isElsewhere(before)) {
       this.#log.info('Problem is over', { where: place, was: before });
     }
+    this.#onNews();
   }
 
   underlay({ name, mtuBytes, publicIpv4, publicIpv6, why }: Underlay, cause: string): void {
@@ -107,11 +113,11 @@ export class AgentJournal {
       this.#log.debug('Kernel is in line', { cause, ms });
     }
     this.#failing = failed > 0;
+    this.#onNews();
   }
 
   ready(afterMs: number, peers: number): void {
     this.#log.info('Ready', { afterMs, peers });
-    this.#onReady(`Pod network is up, ${peers} peers`);
   }
 }
 

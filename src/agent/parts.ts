@@ -44,4 +44,6 @@ export interface AgentParts {
   readonly otherProblems: () => readonly Problem[];
   /** Called after every pass with the number of changes that it made. */
   readonly onWork: (changes: number) => void;
+  /** Called after every pass, and when the agent has shown in another way that it works. */
+  readonly onAlive: () => void;
 }

@@ -19,6 +19,7 @@ export type HostEvent =
       readonly link: string;
       /** The name may be new. */
       readonly index: number;
+      readonly gone: boolean;
       /** All else that matters of a link. */
       readonly state: string;
     }

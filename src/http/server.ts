@@ -9,7 +9,7 @@ import { type Problem, problem } from '../model/problem.ts';
 import { fail, ok, type Result } from '../model/result.ts';
 import { type AppSources, createApp } from './app.ts';
 import { Listener, type OpenListener } from './listener.ts';
-import { errorCode, listenUnix } from './unix-socket.ts';
+import { askUnix, errorCode, listenUnix } from './unix-socket.ts';
 
 /** Which of the two servers a problem is of. */
 export type HealthListener = 'socket' | 'tcp';
@@ -22,6 +22,8 @@ export interface HealthServerOptions {
   readonly healthzIp: string;
   /** 0 means no TCP server. */
   readonly healthzPort: number;
+  /** Called when a request was answered. */
+  readonly onAnswer?: () => void;
   /** Told once when a server's problem comes, changes or goes: for the log. */
   readonly onProblem?: (listener: HealthListener, problem: Problem | undefined) => void;
 }
@@ -35,12 +37,20 @@ const MAX_BODY_BYTES = 1_024;
 /** Both servers. No method rejects. */
 export class HealthServer {
   readonly #listeners: readonly Listener[];
+  readonly #fetch: Fetch;
+  readonly #socketPath: string;
 
   constructor(options: HealthServerOptions) {
     const { sources, healthzIp: hostname, healthzPort: port, clock } = options;
     const app = createApp(sources);
+    this.#socketPath = options.socketPath;
+    this.#fetch = (request) => {
+      const response = app.fetch(request);
+      options.onAnswer?.();
+      return response;
+    };
     const socket = new Listener({
-      open: () => listenUnix(options.socketPath, (unix) => Bun.serve({ ...serveOptions(app.fetch), unix })),
+      open: () => listenUnix(options.socketPath, (unix) => Bun.serve({ ...serveOptions(this.#fetch), unix })),
       clock,
       onProblem: (trouble) => options.onProblem?.('socket', trouble),
     });
@@ -49,7 +59,7 @@ export class HealthServer {
       return;
     }
     const tcp = new Listener({
-      open: async () => listenTcp({ hostname, port }, app.fetch),
+      open: async () => listenTcp({ hostname, port }, this.#fetch),
       clock,
       onProblem: (trouble) => options.onProblem?.('tcp', trouble),
     });
@@ -64,6 +74,16 @@ export class HealthServer {
   /** Makes the socket file again if somebody removed it: one `lstat`, for the agent's audit. */
   async ensure(): Promise<void> {
     await Promise.all(this.#listeners.map((listener) => listener.ensure()));
+  }
+
+  /**
+   * Asks itself as any client would, so that an answer shows that the process serves. While its socket is another's
+   * or cannot be made, which is no reason to be ended, it asks without one.
+   */
+  async probe(): Promise<void> {
+    const [socket] = this.#listeners;
+    if (socket?.problem === undefined) await askUnix(this.#socketPath);
+    else await this.#fetch(new Request('http://agent/livez'));
   }
 
   /** What is wrong now; empty if both listen. */

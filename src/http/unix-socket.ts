@@ -124,6 +124,18 @@ function isAnswered(path: string): Promise<boolean> {
   );
 }
 
+/** Asks whether the process behind a socket is alive, without waiting for what it says; it is told if it cares. */
+export async function askUnix(path: string): Promise<void> {
+  const request = 'GET /livez HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n';
+  await Bun.connect({
+    unix: path,
+    socket: {
+      open: (socket) => void socket.write(request),
+      data: (socket) => void socket.terminate(),
+    },
+  }).catch(() => undefined);
+}
+
 function describeFailure(path: string, error: unknown): Problem {
   const code = errorCode(error);
   const cause = code === '' ? String(error) : code;

@@ -12,11 +12,18 @@ export class Dirt {
   names: Set<string> | 'all' | undefined;
   /** The objects of peers that are to be asserted again: bits are slots. */
   readonly slots = new Map<string, number>();
+  /** Nothing need be changed: that a pass comes to its end is what somebody waits for. */
+  proof = false;
   readonly #causes: string[] = [];
   #causeCount = 0;
 
-  /** Whether there is anything to do. */
+  /** Whether a pass is to be made. */
   get pending(): boolean {
+    return this.proof || this.substantial;
+  }
+
+  /** Whether there is anything to look at. */
+  get substantial(): boolean {
     return this.full || this.names !== undefined || this.slots.size > 0;
   }
 

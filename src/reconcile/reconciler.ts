@@ -31,8 +31,10 @@ export interface ReconcilerOptions {
   readonly random: () => number;
   /** Lets other work of the process go first. */
   readonly yieldNow: () => Promise<void>;
-  /** Called after every pass that did, found or failed anything, and after every full one. */
+  /** Called after every pass that had something to look at. */
   readonly onPass: (pass: Pass, durationMs: number) => void;
+  /** Called after every pass: the engine lives. */
+  readonly onAlive: () => void;
   /** The audit is due: a look follows. */
   readonly onAudit: () => void;
   /** A large removal waits until the store has been read once more. */
@@ -90,6 +92,16 @@ export class Reconciler {
   look(cause: string): void {
     this.#dirt.everything(cause);
     this.#schedule();
+  }
+
+  /**
+   * Has a pass made even if there is nothing to do, one that reads the links and ends. False if no pass can be made,
+   * since there is no plan or no list of leases yet.
+   */
+  prove(): boolean {
+    this.#dirt.proof = true;
+    this.#schedule();
+    return this.#leases !== undefined && (this.#desired ?? this.#next) !== undefined;
   }
 
   /** Something reports that an object was made or changed, or that it is `gone`. */
@@ -184,7 +196,7 @@ export class Reconciler {
   }
 
   async #run(): Promise<void> {
-    const { clock, onPass, onHeld } = this.#options;
+    const { clock, onPass, onAlive, onHeld } = this.#options;
     this.#adopt();
     if (this.#running || this.#stopped || this.#desired === undefined || this.#leases === undefined) return;
     this.#running = true;
@@ -204,7 +216,8 @@ export class Reconciler {
     this.#notBeforeMs = startMs + durationMs + Math.min(GAP_MS_MAX, Math.max(GAP_MS_MIN, durationMs * 2));
     if (dirt.full) this.#planAudit(durationMs);
     this.#running = false;
-    if (!this.#stopped) onPass(pass, durationMs);
+    if (!this.#stopped) onAlive();
+    if (!this.#stopped && dirt.substantial) onPass(pass, durationMs);
     this.#schedule();
   }
 

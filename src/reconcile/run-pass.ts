@@ -49,6 +49,8 @@ export async function runPass(pass: Pass, dirt: Dirt, context: PassContext): Pro
   const { table, desired, leases, holds, peerRetries } = context;
   const names = dirt.names ?? new Set<string>();
   pass.full = dirt.full;
+  // What it finds is nobody's concern here: it shows that the kernel answers.
+  if (dirt.proof) context.target.observe('links', { claims: context.claims, probe: [] }, () => undefined);
   const sync = syncLeases(table, { leases, names, objectsOf: desired.peer, holds });
   for (const name of sync.departed) peerRetries.cleared(name);
   const stage = nodeStage(pass, context);

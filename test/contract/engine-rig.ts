@@ -44,6 +44,7 @@ export class EngineRig implements Disposable {
       clock: systemClock,
       random: () => 0.5,
       yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
+      onAlive: () => undefined,
       onPass: () => {
         this.#passes += 1;
       },

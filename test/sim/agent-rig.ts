@@ -13,6 +13,8 @@ import type { Problem } from '../../src/model/problem.ts';
 import { fail, ok } from '../../src/model/result.ts';
 import type { InterfaceChoice } from '../../src/model/settings.ts';
 import type { Claims } from '../../src/reconcile/target.ts';
+import { createNotifier } from '../../src/sd-notify.ts';
+import { Service } from '../../src/service.ts';
 import { FakeAlien, showFakeKernel } from '../contract/fake-world.ts';
 import { UNDERLAY } from '../contract/world.ts';
 import { seededRandom } from '../fuzz/random.ts';
@@ -31,6 +33,8 @@ export interface AgentRigOptions {
   readonly previous?: { readonly ipv4: Prefix | undefined; readonly ipv6: Prefix | undefined };
   readonly formerLinks?: readonly string[];
   readonly kernel?: FakeKernel;
+  /** What systemd puts into the environment besides the socket. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** One node. */
@@ -44,7 +48,10 @@ export class AgentRig {
   /** `level message key=value`. */
   readonly log: string[] = [];
   /** What systemd was told. */
-  readonly ready: string[] = [];
+  readonly told: string[] = [];
+  readonly service: Service;
+  /** What makes a pass wait; a test may let it wait for ever. */
+  yieldNow: () => Promise<void> = () => Promise.resolve();
   /** Every claim, with how many changes had been made before it. */
   readonly claims: { readonly links: readonly string[]; readonly changes: number }[] = [];
   /** Why claims cannot be written down. */
@@ -59,7 +66,18 @@ export class AgentRig {
     this.target = new FakeTarget(this.kernel);
     this.alien = new FakeAlien(this.kernel);
     if (options.kernel === undefined) this.plugIn();
+    const send = (_: string, text: string) => {
+      this.told.push(text);
+      return 0;
+    };
+    const env = { NOTIFY_SOCKET: '@fake', ...options.env };
+    this.service = new Service(createNotifier({ env, pid: 1, send }), this.clock);
     this.agent = this.#makeAgent(options);
+    this.service.begin({
+      isReady: () => this.agent.readiness().ready,
+      sentence: () => this.agent.sentence(),
+      prove: (proof) => (proof === 'pass' ? this.agent.prove() : this.service.seen(proof)),
+    });
   }
 
   /** Starts it and lets it come to rest. */
@@ -110,9 +128,7 @@ export class AgentRig {
       look: (cause) => this.agent.look(cause),
       underlay: (event) =>
         this.agent.hostEvent(
-          event.kind === 'link'
-            ? { kind: 'link', link: event.name, index: event.index, state: JSON.stringify(event) }
-            : event,
+          event.kind === 'link' ? { ...event, link: event.name, state: JSON.stringify(event) } : event,
         ),
     });
   }
@@ -180,11 +196,11 @@ export class AgentRig {
       formerLinks,
       clock: this.clock,
       random: () => random(1 << 20) / (1 << 20),
-      yieldNow: () => Promise.resolve(),
+      yieldNow: () => this.yieldNow(),
       journal: new AgentJournal({
         log,
         limit: new LogLimit(log, { now: this.clock.monotonicMs }),
-        onReady: (sentence) => void this.ready.push(sentence),
+        onNews: () => this.service.changed(),
       }),
       onClaims: (claims) => {
         this.#claims = claims;
@@ -193,6 +209,7 @@ export class AgentRig {
       },
       otherProblems: () => [],
       onWork: () => undefined,
+      onAlive: () => this.service.seen('pass'),
     });
   }
 

@@ -97,6 +97,7 @@ export class Rig {
         return Promise.resolve();
       },
       onPass: (pass) => void this.passes.push(pass),
+      onAlive: () => undefined,
       onAudit: () => undefined,
       onHeld: () =>
         void this.clock.schedule(SECOND_LIST_MS, () => {

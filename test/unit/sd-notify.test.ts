@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addressOf, checked, libc } from '../../ffi/libc.ts';
 import { sendDatagram, unixAddress } from '../../ffi/notify.ts';
-import { createNotifier } from '../../src/sd-notify.ts';
+import { createNotifier, type Notifier } from '../../src/sd-notify.ts';
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
@@ -23,6 +23,10 @@ function withManager(name: string, use: (receive: () => string | undefined) => v
   libc.close(fd);
 }
 
+function notifierOf(env: Record<string, string>): Notifier {
+  return createNotifier({ env, pid: process.pid, send: sendDatagram });
+}
+
 function withDirectory(use: (directory: string) => void): void {
   const directory = mkdtempSync(join(tmpdir(), 'notify-'));
   use(directory);
@@ -33,7 +37,7 @@ test('createNotifier() tells a manager on a path that the agent is ready, how it
   withDirectory((directory) => {
     const path = join(directory, 'notify');
     withManager(path, (receive) => {
-      const notifier = createNotifier({ NOTIFY_SOCKET: path }, sendDatagram);
+      const notifier = notifierOf({ NOTIFY_SOCKET: path });
       expect(notifier.ready('3 peers, all programmed')).toBe(true);
       expect(receive()).toBe('READY=1\nSTATUS=3 peers, all programmed');
       expect(notifier.status("Interface 'eth0\nREADY=1' is gone")).toBe(true);
@@ -48,7 +52,7 @@ test('createNotifier() tells a manager on a path that the agent is ready, how it
 test('createNotifier() speaks to an abstract socket, and does not repeat itself', () => {
   const name = `@flannelette-test-${process.pid}`;
   withManager(name, (receive) => {
-    const notifier = createNotifier({ NOTIFY_SOCKET: name }, sendDatagram);
+    const notifier = notifierOf({ NOTIFY_SOCKET: name });
     notifier.ready('All is well');
     notifier.status('All is well');
     notifier.status('2 peers wait');
@@ -62,17 +66,20 @@ test('createNotifier() speaks to an abstract socket, and does not repeat itself'
 
 test('createNotifier() does nothing without a manager', () => {
   for (const env of [{}, { NOTIFY_SOCKET: '' }, { NOTIFY_SOCKET: 'vsock:2:1234' }]) {
-    const notifier = createNotifier(env, () => {
+    const send = () => {
       throw new Error('Nothing is to be sent');
-    });
-    expect([notifier.ready('x'), notifier.status('y'), notifier.stopping()]).toEqual([true, true, true]);
+    };
+    const notifier = createNotifier({ env: { ...env, WATCHDOG_USEC: '1000000' }, pid: 1, send });
+    expect([notifier.listened, notifier.watchdogMs]).toEqual([false, undefined]);
+    const calls = [notifier.ready('x'), notifier.status('y'), notifier.alive(), notifier.stopping()];
+    expect(calls).toEqual([true, true, true, true]);
   }
 });
 
 test('createNotifier() says so when the manager is gone, and tells the same again later', () => {
   withDirectory((directory) => {
     const path = join(directory, 'notify');
-    const notifier = createNotifier({ NOTIFY_SOCKET: path }, sendDatagram);
+    const notifier = notifierOf({ NOTIFY_SOCKET: path });
     expect(notifier.status('All is well')).toBe(false);
     withManager(path, (receive) => {
       expect(notifier.status('All is well')).toBe(true);
@@ -105,4 +112,38 @@ test('sendDatagram() leaks no descriptor and does not wait for a full queue for 
   const after = libc.socket(AF_UNIX, SOCK_DGRAM, 0);
   libc.close(after);
   expect(after).toBe(before);
+});
+
+test.each([
+  [{ WATCHDOG_USEC: '30000000' }, 30_000],
+  [{ WATCHDOG_USEC: '1' }, 0.001],
+  [{ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '7' }, 30_000],
+  [{ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '' }, 30_000],
+  [{ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '8' }, undefined],
+  [{ WATCHDOG_USEC: '0' }, undefined],
+  [{ WATCHDOG_USEC: '-1' }, undefined],
+  [{ WATCHDOG_USEC: '1e9' }, undefined],
+  [{ WATCHDOG_USEC: '' }, undefined],
+  [{}, undefined],
+])('createNotifier() with %j bears silence for %p ms', (env, watchdogMs) => {
+  const notifier = createNotifier({ env: { NOTIFY_SOCKET: '/x', ...env }, pid: 7, send: () => 0 });
+  expect(notifier.watchdogMs).toBe(watchdogMs);
+});
+
+test('createNotifier() asks for time until it is ready, and only then feeds the watchdog alone', () => {
+  const sent: string[] = [];
+  const send = (_: string, text: string) => {
+    sent.push(text);
+    return 0;
+  };
+  const env = { NOTIFY_SOCKET: '/x', WATCHDOG_USEC: '120000000' };
+  const notifier = createNotifier({ env, pid: 1, send });
+  notifier.alive();
+  notifier.ready('All is well');
+  notifier.alive();
+  expect(sent).toEqual([
+    'WATCHDOG=1\nEXTEND_TIMEOUT_USEC=120000000',
+    'READY=1\nSTATUS=All is well',
+    'WATCHDOG=1',
+  ]);
 });

@@ -28,9 +28,13 @@ test('Agent leases, programs its peers, writes subnet.env and is ready, once', a
   expect(rig.show().filter((line) => line.startsWith('route')).length).toBe(4);
   expect(rig.subnetEnv).toBe(SUBNET_ENV);
   expect(rig.agent.readiness()).toEqual({ ready: true, problems: [] });
-  expect(rig.ready).toEqual(['Pod network is up, 2 peers']);
+  const isReady = (text: string) => text.startsWith('READY=1\n');
+  expect(rig.told.filter(isReady)).toEqual([
+    'READY=1\nSTATUS=Ready: 2 peers, vxlan, 10.42.1.0/24, fd42:0:0:1::/64',
+  ]);
+  const before = rig.told.length;
   await rig.run(700_000, 10_000);
-  expect(rig.ready.length).toBe(1);
+  expect(rig.told.length).toBe(before);
 });
 
 test('Agent is not ready before every known peer is in the kernel', async () => {
@@ -41,11 +45,12 @@ test('Agent is not ready before every known peer is in the kernel', async () => 
   expect(rig.codes()).toEqual(['starting']);
   await rig.run(1_000);
   expect(rig.codes()).toEqual(['object-failed', 'peer-pending']);
-  expect(rig.ready).toEqual([]);
+  expect(rig.told.join('\n')).not.toContain('READY=1');
+  expect(rig.told.at(-1)).toStartWith('STATUS=Not ready: Cannot create route 10.42.3.0/24');
   rig.target.fault = () => 0;
   await rig.run(10_000);
   expect(rig.codes()).toEqual([]);
-  expect(rig.ready.length).toBe(1);
+  expect(rig.told.at(-1)).toStartWith('READY=1\nSTATUS=Ready: 2 peers');
 });
 
 test('Agent says each thing once, in lines that do not repeat with every pass', async () => {

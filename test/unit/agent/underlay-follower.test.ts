@@ -94,7 +94,7 @@ test('UnderlayFollower is concerned by everything until it has an interface, the
   expect(follower.concerns({ kind: 'route', link: 'veth9', isDefault: false })).toBe(false);
   expect(follower.concerns({ kind: 'address', link: 'eth0', gone: false })).toBe(true);
   const { index = 0 } = follower.current ?? {};
-  expect(follower.concerns({ kind: 'link', link: 'renamed', index, state: 'up' })).toBe(true);
+  expect(follower.concerns({ kind: 'link', link: 'renamed', index, gone: false, state: 'up' })).toBe(true);
 });
 
 test('UnderlayFollower looks at routes only if they matter', () => {

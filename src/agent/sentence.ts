@@ -1,0 +1,28 @@
+/**
+ * How the agent is, in one sentence: what `systemctl status` shows.
+ *
+ * @module
+ */
+import type { Lease } from '../model/lease.ts';
+import type { Problem } from '../model/problem.ts';
+
+/** What the sentence is made of. */
+export interface SentenceParts {
+  readonly ready: boolean;
+  /** The most important first. */
+  readonly problems: readonly Problem[];
+  readonly peers: number;
+  readonly backend: string;
+  readonly lease: Lease | undefined;
+}
+
+/** `Ready: 12 peers, vxlan, 10.42.1.0/24`, or what stands in the way and what to do about it. */
+export function stateSentence({ ready, problems, peers, backend, lease }: SentenceParts): string {
+  const subnets = [lease?.ipv4?.subnet, lease?.ipv6?.subnet].filter((each) => each !== undefined);
+  const count = `${peers} ${peers === 1 ? 'peer' : 'peers'}`;
+  const well = ready ? `Ready: ${[count, backend, ...subnets].join(', ')}` : 'Not ready';
+  const [first] = problems;
+  if (first === undefined) return well;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+  return `${well}${ready ? '; but' : ':'} ${first.message}. ${first.remedy}${more}`;
+}
