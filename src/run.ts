@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { MemoryTrimmer } from '../arm/memory.ts';
 import { sendDatagram } from '../ffi/notify.ts';
@@ -14,6 +14,7 @@ import type { AgentParts } from './agent/parts.ts';
 import type { HostEvent } from './agent/underlay-follower.ts';
 import { VERSION } from './cli/version.ts';
 import { systemClock } from './clock.ts';
+import { contradiction } from './config/contradictions.ts';
 import { type ConfigError, describeConfigError } from './config/error.ts';
 import { formatHelp } from './config/help.ts';
 import { parseNetConf } from './config/net-conf.ts';
@@ -52,16 +53,18 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (parsed.value.kind === 'version') return (await import('./cli/version.ts')).versionCommand([]);
-  const { settings, notes } = parsed.value;
+  const { settings, given, notes } = parsed.value;
   const network = readNetConf(settings.netConfigPath);
   if (!network.ok) return refuse(network.error);
+  const contrary = contradiction({ given, settings, network: network.value.config });
+  if (contrary !== undefined) return refuse(contrary);
   const log = createLogger({ format: settings.logFormat, verbosity: settings.verbosity });
   log.info('Starting', {
     version: VERSION,
     node: settings.nodeName,
     backend: network.value.config.backend.type,
   });
-  for (const note of [...notes, ...network.value.notes]) log.info(note);
+  for (const note of [...notes, ...network.value.notes]) log.info('Configuration', { note });
   return await runAgent({ settings, network: network.value.config, log });
 }
 
@@ -73,6 +76,8 @@ function refuse(error: ConfigError): number {
 function readNetConf(path: string): ReturnType<typeof parseNetConf> {
   let text: string;
   try {
+    // What is no file may have no end, or never begin.
+    if (!statSync(path).isFile()) throw new Error('not a regular file');
     text = readFileSync(path, 'utf8');
   } catch (error) {
     const value = `${path} (${error instanceof Error ? error.message : String(error)})`;
@@ -107,7 +112,7 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
     network,
     node: settings.nodeName,
     renewMarginMinutes: settings.renewMarginMinutes,
-    log: (text) => log.info(text),
+    log: (text) => log.info('Lease store', { event: text }),
   });
   const trimmer = new MemoryTrimmer(systemClock.schedule);
   const stateFile = new StateFile(settings.stateDir);

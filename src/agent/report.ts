@@ -6,7 +6,7 @@
 import { FAMILIES, type Family, type Mac } from '../model/ip.ts';
 import { type Lease, leaseFamily } from '../model/lease.ts';
 import type { OwnLease } from '../model/lease-source.ts';
-import { type NetworkConfig, networkFamily } from '../model/network.ts';
+import { type NetworkConfig, networkFamily, vxlanDeviceName } from '../model/network.ts';
 import { type Problem, type ProblemCode, problem } from '../model/problem.ts';
 import type {
   InterfaceStatus,
@@ -16,7 +16,7 @@ import type {
   PeerStatus,
 } from '../model/status.ts';
 import type { Underlay } from '../model/underlay.ts';
-import { vxlanDeviceName, vxlanMtuBytes } from '../plan/vxlan.ts';
+import { vxlanMtuBytes } from '../plan/vxlan.ts';
 import type { Pass } from '../reconcile/pass.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { FailureKind } from '../reconcile/target.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BackendConfig, VxlanConfig } from '../model/network.ts';
+import { type BackendConfig, type VxlanConfig, vxlanDeviceName } from '../model/network.ts';
 import { fail, ok, type Result } from '../model/result.ts';
 import { type ConfigError, invalid, missing } from './error.ts';
 import { type FoldedMembers, foldMembers, isNull, shownValue } from './json-members.ts';
@@ -79,7 +79,13 @@ function withVxlan(
   const members: FoldedMembers = foldMembers(node, VXLAN_KEYS);
   const checked = checkMembers(members, { schema: vxlanSchema, path: 'Backend.' });
   if (!checked.ok) return checked;
-  const { MTU } = checked.value;
+  const { MTU, VNI } = checked.value;
+  const family = hasIpv6 ? 6 : 4;
+  if (vxlanDeviceName(VNI, family).length > DEVICE_NAME_LENGTH_MAX) {
+    const name = vxlanDeviceName(VNI, family);
+    const expected = `an integer from 1 to ${hasIpv6 ? 9_999 : 9_999_999}, as ${name} is too long for a device`;
+    return fail(invalid({ key: 'Backend.VNI', value: String(VNI) }, expected));
+  }
   const mtuBytesMin = hasIpv6 ? DUAL_MTU_BYTES_MIN : IPV4_MTU_BYTES_MIN;
   if (MTU !== 0 && MTU < mtuBytesMin) {
     const why = hasIpv6 ? ' (IPv6 needs 1280 inside the tunnel)' : '';
@@ -88,6 +94,9 @@ function withVxlan(
   }
   return ok({ backend: vxlanConfig(checked.value), notes, unknownKeys: members.unknown });
 }
+
+/** linux/if.h: `IFNAMSIZ` is 16, with the final NUL. */
+const DEVICE_NAME_LENGTH_MAX = 15;
 
 /** RFC 791: what every host must take. The key is the underlay's MTU, not the tunnel's. */
 const IPV4_MTU_BYTES_MIN = 576;

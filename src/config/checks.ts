@@ -59,7 +59,7 @@ export interface AddressCheck {
   readonly toBind?: boolean;
 }
 
-/** An address, or `undefined` if the flag is empty. Unless it is to be bound, one that a single host can have. */
+/** An address, or `undefined` if the flag is empty. Unless it is to be bound, one by which others can reach a host. */
 export function checkAddress(check: Check, { name, families, toBind = false }: AddressCheck): Ip | undefined {
   const value = textOf(check.given, name);
   if (value === '') return undefined;
@@ -74,7 +74,8 @@ export function checkAddress(check: Check, { name, families, toBind = false }: A
 
 function isUsable(ip: Ip, toBind: boolean): boolean {
   const kind = classify(ip);
-  return kind !== 'multicast' && kind !== 'broadcast' && (toBind || kind !== 'unspecified');
+  const reachesOthers = kind !== 'unspecified' && kind !== 'loopback';
+  return kind !== 'multicast' && kind !== 'broadcast' && (toBind || reachesOthers);
 }
 
 /** A list without its empty entries: a template with an empty variable makes those, and they say nothing. */
@@ -83,6 +84,31 @@ export function checkEntries(check: Check, name: FlagNameOf<'list'>): readonly s
   const filled = all.filter((entry) => entry !== '');
   if (filled.length < all.length) check.notes.push(`${keyOf(check.given, name)}: an empty value is skipped`);
   return filled;
+}
+
+/** Interfaces by name or address. What can be neither would be waited for for ever. */
+export function checkInterfaces(check: Check): readonly string[] {
+  const names = checkEntries(check, 'iface');
+  const key = keyOf(check.given, 'iface');
+  for (const value of names) {
+    const ip = parseIp(value);
+    const expected =
+      ip === undefined
+        ? `an IP address or an interface name of at most ${DEVICE_NAME_BYTES_MAX} bytes without '/', ':' and spaces`
+        : 'an address of an interface between the nodes';
+    if (ip === undefined ? !isDeviceName(value) : !isUsable(ip, false))
+      check.errors.push(invalid({ key, value }, expected));
+  }
+  return names;
+}
+
+/** linux/if.h: `IFNAMSIZ` is 16, with the final NUL. */
+const DEVICE_NAME_BYTES_MAX = 15;
+
+/** net/core/dev.c: `dev_valid_name`. */
+function isDeviceName(name: string): boolean {
+  const bytes = new TextEncoder().encode(name).length;
+  return bytes <= DEVICE_NAME_BYTES_MAX && name !== '.' && name !== '..' && !/[/:\s\0]/.test(name);
 }
 
 /** A list of Go patterns, compiled. */

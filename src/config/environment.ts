@@ -8,6 +8,18 @@ import { fail, ok, type Result } from '../model/result.ts';
 import type { ConfigError } from './error.ts';
 import { type GivenFlag, type GivenFlags, parseFlagValue } from './flag-values.ts';
 import { environmentName, FLAGS } from './flags.ts';
+import { nearest } from './nearest.ts';
+
+/** A variable that is none of ours and may have been meant as one, for the log. Kubernetes sets others of the prefix. */
+export function misspeltVariables(env: Environment): string[] {
+  const known = FLAGS.map(environmentName);
+  return Object.keys(env)
+    .filter((name) => name.startsWith('FLANNELD_') && !known.includes(name))
+    .flatMap((name) => {
+      const meant = nearest(name, known);
+      return meant === undefined ? [] : [`${name}: unknown variable, skipped; did you mean '${meant}'?`];
+    });
+}
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -11,15 +11,16 @@ import { parseArguments } from './arguments.ts';
 import {
   type Check,
   checkAddress,
-  checkEntries,
   checkFile,
+  checkInterfaces,
   checkPath,
   checkPatterns,
   checkSocket,
 } from './checks.ts';
-import { addEnvironment, type Environment } from './environment.ts';
+import { addEnvironment, type Environment, misspeltVariables } from './environment.ts';
 import { type ConfigError, invalid, missing } from './error.ts';
 import { boolOf, type GivenFlags, intOf, isSecret, keyOf, textOf } from './flag-values.ts';
+import { type Paths, pathConflict } from './paths.ts';
 
 /** What the agent is told from outside. */
 export interface SettingsInput {
@@ -36,7 +37,13 @@ export interface SettingsInput {
 export type ParsedSettings =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
-  | { readonly kind: 'settings'; readonly settings: Settings; readonly notes: readonly string[] };
+  | {
+      readonly kind: 'settings';
+      readonly settings: Settings;
+      /** Where the settings came from. */
+      readonly given: GivenFlags;
+      readonly notes: readonly string[];
+    };
 
 /** Reads and checks everything that is told from outside but net-conf.json; the first mistake is the answer. */
 export function parseSettings(input: SettingsInput): Result<ParsedSettings, ConfigError> {
@@ -48,10 +55,22 @@ export function parseSettings(input: SettingsInput): Result<ParsedSettings, Conf
   if (!given.ok) return given;
   const refused = refusedFlag(given.value);
   if (refused !== undefined) return fail(refused);
-  const check: Check = { given: given.value, cwd: input.cwd, errors: [], notes: ignoredFlags(given.value) };
+  const check: Check = { given: given.value, cwd: input.cwd, errors: [], notes: [] };
+  check.notes.push(...ignoredFlags(given.value), ...misspeltVariables(input.env));
   const settings = checkedSettings(check, input);
-  const [error] = check.errors;
-  return error === undefined ? ok({ kind: 'settings', settings, notes: check.notes }) : fail(error);
+  const [error = pathConflict(given.value, pathsOf(settings))] = check.errors;
+  if (error !== undefined) return fail(error);
+  return ok({ kind: 'settings', settings, given: given.value, notes: check.notes });
+}
+
+function pathsOf({ netConfigPath, leaseDb, subnetFile, stateDir, socketPath }: Settings): Paths {
+  return {
+    'net-config-path': netConfigPath,
+    'lease-db': leaseDb,
+    'subnet-file': subnetFile,
+    'state-dir': stateDir,
+    socket: socketPath,
+  };
 }
 
 function checkedSettings(check: Check, input: SettingsInput): Settings {
@@ -64,7 +83,7 @@ function checkedSettings(check: Check, input: SettingsInput): Settings {
     socketPath: checkSocket(check),
     leaseDb: leaseDb(check),
     interfaceChoice: {
-      names: checkEntries(check, 'iface'),
+      names: checkInterfaces(check),
       patterns: checkPatterns(check, 'iface-regex'),
       canReach: checkAddress(check, { name: 'iface-can-reach', families: [4, 6] }),
       publicIpv4: checkAddress(check, { name: 'public-ip', families: [4] }),

@@ -10,8 +10,10 @@ import {
   ipFromBigint,
   ipToBigint,
   type Prefix,
+  parsePrefix,
   prefixBase,
   prefixContains,
+  prefixesOverlap,
   prefixLength,
 } from '../model/ip.ts';
 import type { NetworkFamily } from '../model/network.ts';
@@ -42,6 +44,16 @@ const LIMITS: Readonly<Record<Family, Limits>> = {
   6: { keyPrefix: 'IPv6', subnetLengthMax: 126, subnetLengthUsual: 64, example: 'fd00:42::/48' },
 };
 
+/** RFC 6890: this host, loopback, link-local; multicast. No packet of a pod could come from or go to one of them. */
+const SPECIAL: Readonly<Record<Family, readonly Prefix[]>> = {
+  4: prefixes('0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4'),
+  6: prefixes('::/127', 'fe80::/10', 'ff00::/8'),
+};
+
+function prefixes(...texts: readonly string[]): readonly Prefix[] {
+  return texts.flatMap((text) => parsePrefix(text) ?? []);
+}
+
 /** A network holds at least four subnets: two bits. */
 const SUBNET_BITS_MIN = 2;
 
@@ -59,6 +71,9 @@ export function cutNetwork(input: RangeInput): Result<NetworkFamily, ConfigError
     const expected = `a prefix length of at most ${networkLengthMax}, so that it holds 4 subnets`;
     return fail(invalid({ key, value: network }, expected));
   }
+  const special = SPECIAL[family].find((each) => prefixesOverlap(network, each));
+  if (special !== undefined)
+    return fail(invalid({ key, value: network }, `a network without ${special}, where no pod can be`));
   const subnetLength = chooseSubnetLength(input, network);
   if (!subnetLength.ok) return subnetLength;
   return chooseEnds(input, { network, subnetLength: subnetLength.value });

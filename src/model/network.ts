@@ -34,6 +34,11 @@ export interface VxlanConfig {
   readonly txChecksumOffload: boolean;
 }
 
+/** The name of the device of a family: flannel's. */
+export function vxlanDeviceName(vni: number, family: Family): string {
+  return family === 4 ? `flannel.${vni}` : `flannel-v6.${vni}`;
+}
+
 /** flannel's `host-gw` backend object: it has no keys. */
 export interface HostGwConfig {
   readonly type: 'host-gw';

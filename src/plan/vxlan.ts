@@ -6,7 +6,7 @@
  */
 import { addressBits, FAMILIES, type Family, familyOf, prefixBase } from '../model/ip.ts';
 import { type Lease, leaseFamily } from '../model/lease.ts';
-import type { VxlanConfig } from '../model/network.ts';
+import { type VxlanConfig, vxlanDeviceName } from '../model/network.ts';
 import type { KernelObject } from '../model/objects.ts';
 import { underlayIp } from '../model/underlay.ts';
 import type { Backend, Inputs } from './backend.ts';
@@ -18,11 +18,6 @@ const ENCAPSULATION_BYTES = 50;
 const ENCAPSULATION_V6_BYTES = 70;
 /** What `ethtool` calls the feature that loses packets on some network cards (flannel#1279). */
 const TX_CHECKSUM = 'tx-checksum-ip-generic';
-
-/** The name of the device of a family. */
-export function vxlanDeviceName(vni: number, family: Family): string {
-  return family === 4 ? `flannel.${vni}` : `flannel-v6.${vni}`;
-}
 
 /** The largest packet, in bytes, that a family's device can carry. */
 export function vxlanMtuBytes(config: VxlanConfig, linkMtuBytes: number, family: Family): number {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inNetns } from '../../ffi/netns.ts';
 import { TIMEOUT_MS } from './agent-support.ts';
@@ -19,9 +19,21 @@ interface Outcome {
   readonly stderr: string;
 }
 
+/** What is in the lab's directory, to the byte. */
+function readFiles(): Record<string, string> {
+  const paths = readdirSync(lab.directory, { recursive: true, withFileTypes: true });
+  return Object.fromEntries(
+    paths.map((each) => {
+      const path = join(each.parentPath, each.name);
+      return [path, each.isFile() ? readFileSync(path, 'utf8') : 'a directory'];
+    }),
+  );
+}
+
 /** Runs the executable in the node's namespace; one that does not end by itself is killed. */
 function runExecutable(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Outcome {
   const { PATH = '' } = process.env;
+  const before = readFiles();
   const options = {
     env: { PATH, NODE_NAME: 'node-1', ...environment },
     stderr: 'pipe',
@@ -30,6 +42,7 @@ function runExecutable(args: readonly string[], environment: Readonly<Record<str
   const { exitCode, stdout, stderr } = inNetns(lab.node(1).space.netns, () =>
     Bun.spawnSync([EXECUTABLE, ...args], { stdin: 'ignore', ...options }),
   );
+  expect(readFiles()).toEqual(before);
   return { status: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
 }
 
@@ -72,6 +85,22 @@ test.each([
     args: ['--net-config-path=/nonexistent.json'],
     parts: ['net-config-path', '/nonexistent.json', 'ENOENT'],
   },
+  { args: ['--net-config-path=/dev/zero'], parts: ['net-config-path', '/dev/zero', 'not a regular file'] },
+  { args: ['--net-config-path=/proc/self/mem'], parts: ['net-config-path', '/proc/self/mem'] },
+  { args: ['--healthz-ip=localhost'], parts: ['healthz-ip', "'localhost'", 'address'] },
+  { args: ['--socket=/tmp/'], parts: ['socket', "'/tmp/'", 'file'] },
+  { args: [`--socket=/${'x'.repeat(107)}`], parts: ['socket', '107 bytes'] },
+  { args: ['--state-dir='], parts: ['state-dir', "''", 'path'] },
+  { args: ['--v=high'], parts: ['v', "'high'", 'integer'] },
+  { args: ['--iface=eth0:1'], parts: ['iface', "'eth0:1'", 'interface name'] },
+  { args: ['--iface=flannel.1'], parts: ['iface', "'flannel.1'", "agent's own"] },
+  { args: ['--iface=10.42.3.1'], parts: ['iface', "'10.42.3.1'", 'outside the pod network'] },
+  { args: ['--iface-can-reach=fd42::9'], parts: ['iface-can-reach', "'fd42::9'", 'fd42::/48'] },
+  { args: ['--iface-can-reach=gateway'], parts: ['iface-can-reach', "'gateway'", 'address'] },
+  { args: ['--public-ip=10.42.3.1'], parts: ['public-ip', "'10.42.3.1'", '10.42.0.0/16'] },
+  { args: ['--public-ipv6=fd42::9'], parts: ['public-ipv6', "'fd42::9'", 'fd42::/48'] },
+  { args: ['--socket=/tmp/x', '--subnet-file=/tmp/x'], parts: ['socket', "'/tmp/x'", 'subnet-file'] },
+  { args: ['--subnet-file=/tmp/y', '--state-dir=/tmp/y'], parts: ['subnet-file', "'/tmp/y'", 'directory'] },
 ])(
   'flannelette run $args is refused in one line, and nothing is made',
   ({ args, parts }) => {
@@ -100,6 +129,42 @@ test.each([
   },
   { text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlna"}}', parts: ['Backend.Type', "'vxlna'"] },
   {
+    text: '{"Network": "10.42.0.0/16", "SubnetMin": "10.42.9.0", "SubnetMax": "10.42.8.0"}',
+    parts: ['SubnetMax', "'10.42.8.0'", '10.42.9.0'],
+  },
+  { text: '{"Network": "10.42.0.0/29"}', parts: ['Network', "'10.42.0.0/29'", '28'] },
+  { text: '{"Network": "127.0.0.0/16"}', parts: ['Network', "'127.0.0.0/16'", 'no pod'] },
+  {
+    text: '{"Network": "10.42.0.0/16", "EnableIPv6": true, "IPv6Network": "10.43.0.0/16"}',
+    parts: ['IPv6Network', "'10.43.0.0/16'", 'IPv6 network'],
+  },
+  {
+    text: '{"Network": "10.42.0.0/16", "EnableIPv6": true, "IPv6Network": "fd42::/48", "IPv6SubnetLen": 48}',
+    parts: ['IPv6SubnetLen', "'48'", 'fd42::/48'],
+  },
+  {
+    text: '{"Network": "10.42.0.0/16", "EnableIPv6": true, "IPv6Network": "fd42::/48", "IPv6SubnetMin": "fd43::"}',
+    parts: ['IPv6SubnetMin', "'fd43::'", 'fd42::/48'],
+  },
+  {
+    text: '{"Network": "10.42.0.0/16", "EnableIPv6": true, "IPv6Network": "fd42::/48", "IPv6SubnetMax": "fd42::1"}',
+    parts: ['IPv6SubnetMax', "'fd42::1'", '/64'],
+  },
+  { text: '{"Network": "10.42.0.0/16", "EnableIPv6": "yes"}', parts: ['EnableIPv6', 'yes', 'true or false'] },
+  { text: '{"Network": "10.42.0.0/16", "Backend": "vxlan"}', parts: ['Backend', "'vxlan'", 'JSON object'] },
+  {
+    text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlan", "MTU": 500}}',
+    parts: ['Backend.MTU', "'500'", '576'],
+  },
+  {
+    text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlan", "GBP": 1}}',
+    parts: ['Backend.GBP', "'1'", 'true or false'],
+  },
+  {
+    text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlan", "VNI": 10000000}}',
+    parts: ['Backend.VNI', "'10000000'", 'too long for a device'],
+  },
+  {
     text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlan", "VNI": 16777216}}',
     parts: ['Backend.VNI', "'16777216'", '16777215'],
   },
@@ -120,6 +185,34 @@ test.each([
 test('a bad environment variable is refused by its own name', () => {
   const outcome = runExecutable(['run', ...goodFlags()], { FLANNELD_HEALTHZ_PORT: 'http' });
   expectRefused(outcome, 'FLANNELD_HEALTHZ_PORT', "'http'");
+});
+
+test.each([
+  {
+    args: ['--public-ip=192.0.2.1'],
+    text: '{"EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd42::/48"}',
+  },
+  { args: ['--public-ipv6=2001:db8::1'], text: '{"Network": "10.42.0.0/16"}' },
+])(
+  'flannelette run $args is refused with net-conf.json $text, which has no such family',
+  ({ args, text }) => {
+    const path = join(lab.directory, 'one-family.json');
+    writeFileSync(path, text);
+    const [flag = '', value = ''] = args[0]?.slice(2).split('=') ?? [];
+    expectRefused(
+      runExecutable(['run', ...goodFlags(path), ...args]),
+      `${flag}: `,
+      `'${value}'`,
+      'EnableIPv',
+    );
+  },
+  TIMEOUT_MS,
+);
+
+test('net-conf.json that is a directory or not to be read is refused', () => {
+  const directory = join(lab.directory, 'net-conf.d');
+  mkdirSync(directory, { recursive: true });
+  expectRefused(runExecutable(['run', ...goodFlags(directory)]), 'net-config-path', 'not a regular file');
 });
 
 test('flags alone mean to run, and an unknown command is refused', () => {

@@ -31,7 +31,7 @@ describe('parseBackend() of vxlan', () => {
   const cases: readonly (readonly [keys: string, changed: object])[] = [
     ['', {}],
     [',"VNI":1', {}],
-    [',"VNI":16777215', { vni: 16777215 }],
+    [',"VNI":9999999', { vni: 9999999 }],
     [',"vni":7', { vni: 7 }],
     [',"VNI":7,"vni":8,"VNI":9', { vni: 9 }],
     [',"VNI":7,"vni":null', { vni: 7 }],
@@ -79,6 +79,16 @@ describe('parseBackend() of vxlan', () => {
   ];
   test.each(mistakes)('parseBackend() refuses {"Type":"vxlan",%s}', (keys, line) => {
     expect(vxlan(`{"Type":"vxlan",${keys}}`)).toBe(line);
+  });
+
+  test('parseBackend() wants a VNI with which the devices can have their names', () => {
+    expect(vxlan('{"Type":"vxlan","VNI":9999}', true)).toMatchObject({ vni: 9999 });
+    expect(vxlan('{"Type":"vxlan","VNI":10000}', true)).toBe(
+      "Backend.VNI: invalid value '10000', expected an integer from 1 to 9999, as flannel-v6.10000 is too long for a device",
+    );
+    expect(vxlan('{"Type":"vxlan","VNI":16777215}')).toBe(
+      "Backend.VNI: invalid value '16777215', expected an integer from 1 to 9999999, as flannel.16777215 is too long for a device",
+    );
   });
 
   test('parseBackend() wants an MTU that leaves IPv6 its 1280 bytes', () => {

@@ -220,6 +220,42 @@ describe('parseSettings() notes', () => {
   });
 });
 
+test('parseSettings() notes a variable that is misspelt, and not those of other programs', () => {
+  const env = { FLANNELD_IFCAE: 'eth0', FLANNELD_SERVICE_HOST: '10.43.0.9', FLANNELD_IFACE: 'eth1' };
+  expect(notes({ env })).toEqual([
+    "FLANNELD_IFCAE: unknown variable, skipped; did you mean 'FLANNELD_IFACE'?",
+  ]);
+});
+
+const DEVICE = "expected an IP address or an interface name of at most 15 bytes without '/', ':' and spaces";
+
+describe('parseSettings() refuses what can never be there', () => {
+  test.each([
+    ['--iface=sixteen-letters-', `iface: invalid value 'sixteen-letters-', ${DEVICE}`],
+    ['--iface=eth 0', `iface: invalid value 'eth 0', ${DEVICE}`],
+    ['--iface=eth0:1', `iface: invalid value 'eth0:1', ${DEVICE}`],
+    ['--iface=..', `iface: invalid value '..', ${DEVICE}`],
+    [
+      '--iface=127.0.0.1',
+      "iface: invalid value '127.0.0.1', expected an address of an interface between the nodes",
+    ],
+    ['--iface=::', "iface: invalid value '::', expected an address of an interface between the nodes"],
+    ['--public-ip=127.0.0.1', "public-ip: invalid value '127.0.0.1', expected an IPv4 address of a host"],
+    ['--public-ipv6=::1', "public-ipv6: invalid value '::1', expected an IPv6 address of a host"],
+    [
+      '--iface-can-reach=127.0.0.1',
+      "iface-can-reach: invalid value '127.0.0.1', expected an IPv4 or IPv6 address of a host",
+    ],
+  ])('parseSettings() refuses %s', (flag, line) => {
+    expect(outcome({ argv: [flag] })).toBe(line);
+  });
+
+  test('parseSettings() takes every name that a device can have', () => {
+    const names = ['eth0', 'enp0s31f6', 'eth0.100', 'wlan-%d', 'fifteen-letters', '10.0.0.1', 'fd77::1'];
+    expect(settings({ argv: names.map((name) => `--iface=${name}`) }).interfaceChoice?.names).toEqual(names);
+  });
+});
+
 describe('parseSettings() tells of', () => {
   test('the version before it looks at the environment or checks anything', () => {
     expect(outcome({ argv: ['-version', '-public-ip=x'], env: { FLANNELD_V: 'x' } })).toEqual({

@@ -70,7 +70,7 @@ const CASES_4: readonly (readonly [rule: string, given: Given, outcome: string])
   ['3: Network of 22', { network: '10.3.0.0/22' }, '/24 10.3.1.0 10.3.3.0'],
   ['3: Network of 16', { network: '10.3.0.0/16' }, '/24 10.3.1.0 10.3.255.0'],
   ['3: Network of 8', { network: '10.0.0.0/8' }, '/24 10.0.1.0 10.255.255.0'],
-  ['3: Network of 1', { network: '128.0.0.0/1' }, '/24 128.0.1.0 255.255.255.0'],
+  ['3: Network of 4', { network: '144.0.0.0/4' }, '/24 144.0.1.0 159.255.255.0'],
   ['4: the size follows SubnetLen', { network: '10.3.0.0/16', len: 28 }, '/28 10.3.0.16 10.3.255.240'],
   ['5: SubnetMin is taken', { network: '10.3.0.0/16', min: '10.3.7.0' }, '/24 10.3.7.0 10.3.255.0'],
   [
@@ -128,6 +128,23 @@ const CASES_4: readonly (readonly [rule: string, given: Given, outcome: string])
     "SubnetMax: invalid value '10.3.0.0', expected an address from 10.3.1.0 on",
   ],
 ];
+
+test.each([
+  [4, '127.0.0.0/8', '127.0.0.0/8'],
+  [4, '127.5.0.0/16', '127.0.0.0/8'],
+  [4, '128.0.0.0/1', '169.254.0.0/16'],
+  [4, '0.0.0.0/16', '0.0.0.0/8'],
+  [4, '239.0.0.0/16', '224.0.0.0/4'],
+  [6, 'fe80::/48', 'fe80::/10'],
+  [6, 'ff05::/32', 'ff00::/8'],
+  [6, '::/48', '::/127'],
+] as const)('cutNetwork() for IPv%p refuses %s, where no pod can be', (family, network, special) => {
+  const key = family === 4 ? 'Network' : 'IPv6Network';
+  const shown = parsePrefix(network);
+  expect(cut(family, { network })).toBe(
+    `${key}: invalid value '${shown}', expected a network without ${special}, where no pod can be`,
+  );
+});
 
 test.each(CASES_4)('cutNetwork() for IPv4, rule %s', (_, given, outcome) => {
   expect(cut(4, given)).toBe(outcome);

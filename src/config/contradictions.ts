@@ -1,0 +1,64 @@
+/**
+ * Flags that contradict net-conf.json, each right by itself: nothing that the agent could wait for would mend it.
+ *
+ * @module
+ */
+import { FAMILIES, type Ip, parseIp, prefixContains } from '../model/ip.ts';
+import { type NetworkConfig, networkFamily, vxlanDeviceName } from '../model/network.ts';
+import type { Settings } from '../model/settings.ts';
+import { type ConfigError, invalid } from './error.ts';
+import { type GivenFlags, keyOf } from './flag-values.ts';
+
+/** What is held against each other. */
+export interface Told {
+  /** Where the settings came from. */
+  readonly given: GivenFlags;
+  readonly settings: Settings;
+  readonly network: NetworkConfig;
+}
+
+/** The first contradiction, if there is any. */
+export function contradiction(told: Told): ConfigError | undefined {
+  return [...publicAddresses(told), ...interfaces(told)][0];
+}
+
+/** An address that is told to peers, for a family that has no peers. */
+function publicAddresses({ given, settings, network }: Told): ConfigError[] {
+  const { publicIpv4, publicIpv6 } = settings.interfaceChoice;
+  const [key4, key6] = [keyOf(given, 'public-ip'), keyOf(given, 'public-ipv6')];
+  const errors: ConfigError[] = [];
+  if (publicIpv4 !== undefined && network.ipv4 === undefined)
+    errors.push(invalid({ key: key4, value: publicIpv4 }, 'none, as EnableIPv4 is false in net-conf.json'));
+  if (publicIpv6 !== undefined && network.ipv6 === undefined)
+    errors.push(
+      invalid({ key: key6, value: publicIpv6 }, 'none, as EnableIPv6 is not true in net-conf.json'),
+    );
+  return [...errors, ...insidePods(key4, publicIpv4, network), ...insidePods(key6, publicIpv6, network)];
+}
+
+/** The way to other nodes leads neither through the pod network nor over the devices that are made for it. */
+function interfaces({ given, settings, network }: Told): ConfigError[] {
+  const { names, canReach } = settings.interfaceChoice;
+  const key = keyOf(given, 'iface');
+  const own = devicesOf(network);
+  const errors = names.flatMap((name) =>
+    own.includes(name)
+      ? [invalid({ key, value: name }, "an interface between the nodes, not the agent's own device")]
+      : insidePods(key, parseIp(name), network),
+  );
+  return [...errors, ...insidePods(keyOf(given, 'iface-can-reach'), canReach, network)];
+}
+
+function devicesOf({ backend }: NetworkConfig): readonly string[] {
+  return backend.type === 'vxlan' ? FAMILIES.map((family) => vxlanDeviceName(backend.vni, family)) : [];
+}
+
+function insidePods(key: string, ip: Ip | undefined, network: NetworkConfig): ConfigError[] {
+  if (ip === undefined) return [];
+  const pods = FAMILIES.map((family) => networkFamily(network, family)?.network).find(
+    (prefix) => prefix !== undefined && prefixContains(prefix, ip),
+  );
+  return pods === undefined
+    ? []
+    : [invalid({ key, value: ip }, `an address outside the pod network ${pods}`)];
+}
