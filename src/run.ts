@@ -22,6 +22,7 @@ import { parseSettings } from './config/settings.ts';
 import { readSubnetEnv } from './config/subnet-env.ts';
 import { HealthServer } from './http/server.ts';
 import type { UnderlayEvent } from './kernel/events.ts';
+import { processAtPort } from './kernel/process.ts';
 import { KernelAccess } from './kernel-access.ts';
 import { createLogger, type Logger } from './log.ts';
 import { LogLimit } from './log-limit.ts';
@@ -131,6 +132,7 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
     formerLinks,
     clock: systemClock,
     random: Math.random,
+    whoIs: processAtPort,
     yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
     journal,
     onClaims: (claims) => {

@@ -21,7 +21,14 @@ import { statusDocument } from './document.ts';
 import { leaseRequest } from './lease-request.ts';
 import { OwnLeaseClaim } from './own-lease.ts';
 import type { AgentParts } from './parts.ts';
-import { firstFailure, kernelProblems, mtuProblems, passStatus, publicAddressProblems } from './report.ts';
+import {
+  fightProblems,
+  firstFailure,
+  kernelProblems,
+  mtuProblems,
+  passStatus,
+  publicAddressProblems,
+} from './report.ts';
 import { stateSentence } from './sentence.ts';
 import { type HostEvent, UnderlayFollower } from './underlay-follower.ts';
 
@@ -85,6 +92,7 @@ export class Agent {
       target,
       clock,
       random,
+      whoIs: parts.whoIs,
       yieldNow,
       onPass: (pass, durationMs) => this.#passed(pass, durationMs),
       onAlive: parts.onAlive,
@@ -211,6 +219,7 @@ export class Agent {
       source.status().problem,
       this.#claims.problem,
       ...kernelProblems(this.#reconciler),
+      ...fightProblems(this.#reconciler).waiting,
     ];
     // What the store cannot do is the lease's problem as well.
     const byMessage = new Map(problems.flatMap((each) => (each === undefined ? [] : [[each.message, each]])));
@@ -223,7 +232,7 @@ export class Agent {
     const held = this.#lastPass?.held ?? 0;
     const warnings =
       held > 0 ? [problem('removal-held', `${held} removals wait for a second complete list`)] : [];
-    return [...warnings, ...this.#parts.otherProblems()];
+    return [...warnings, ...fightProblems(this.#reconciler).inPlace, ...this.#parts.otherProblems()];
   }
 
   #leasesChanged({ set, changed }: LeaseChange): void {
@@ -278,6 +287,8 @@ export class Agent {
     this.#lastPass = passStatus(pass, durationMs, clock.nowMs());
     for (const [kind, count] of pass.repairs) this.#repairs.set(kind, (this.#repairs.get(kind) ?? 0) + count);
     journal.problem('kernel', firstFailure(this.#reconciler));
+    const { waiting, inPlace } = fightProblems(this.#reconciler);
+    journal.problem('fight', waiting[0] ?? inPlace[0]);
     journal.pass(pass, durationMs);
     onWork(pass.created + pass.updated + pass.removed);
     this.#forgetFormerLinks(pass);

@@ -16,7 +16,16 @@ import type { Pass } from '../reconcile/pass.ts';
 const NAMES_MAX = 5;
 
 /** Where a problem is; it has one at a time. */
-export type ProblemPlace = 'interface' | 'lease' | 'store' | 'state' | 'kernel' | 'events' | 'socket' | 'tcp';
+export type ProblemPlace =
+  | 'interface'
+  | 'lease'
+  | 'store'
+  | 'state'
+  | 'kernel'
+  | 'fight'
+  | 'events'
+  | 'socket'
+  | 'tcp';
 
 /** What a journal needs. */
 export interface JournalOptions {

@@ -36,6 +36,8 @@ export interface AgentParts {
   readonly formerLinks: readonly string[];
   readonly clock: Clock;
   readonly random: () => number;
+  /** Names the process at a netlink port, if it can be known. */
+  readonly whoIs: (portId: number) => string | undefined;
   readonly yieldNow: () => Promise<void>;
   readonly journal: AgentJournal;
   /** Told what is claimed, before anything of it is made. */

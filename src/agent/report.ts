@@ -17,6 +17,7 @@ import type {
 } from '../model/status.ts';
 import type { Underlay } from '../model/underlay.ts';
 import { vxlanMtuBytes } from '../plan/vxlan.ts';
+import type { Fight } from '../reconcile/fights.ts';
 import type { Pass } from '../reconcile/pass.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { FailureKind } from '../reconcile/target.ts';
@@ -24,6 +25,8 @@ import type { Identity } from './identity.ts';
 
 /** More failures than this are only counted: one cause makes thousands. */
 const FAILURES_MAX = 20;
+/** Who fights over one object may fight over all. */
+const FIGHTS_MAX = 5;
 
 /** RFC 8200, section 5. */
 const IPV6_MTU_MIN = 1280;
@@ -49,6 +52,29 @@ export function kernelProblems(reconciler: Reconciler): Problem[] {
   const pending = reconciler.pendingPeers;
   if (pending > 0) problems.push(problem('peer-pending', `${pending} peers are not in the kernel yet`));
   return problems;
+}
+
+/** What others keep changing back: in the way while it waits, worth knowing while it is in place. */
+export function fightProblems(reconciler: Reconciler): {
+  readonly waiting: Problem[];
+  readonly inPlace: Problem[];
+} {
+  const fights = reconciler.fights();
+  const problems = (isWaiting: boolean) =>
+    fights
+      .filter((fight) => fight.isWaiting === isWaiting)
+      .slice(0, FIGHTS_MAX)
+      .map(fightProblem);
+  return { waiting: problems(true), inPlace: problems(false) };
+}
+
+function fightProblem({ object, fate, by, repairs, withinMs }: Fight): Problem {
+  const who = by === undefined ? 'Something else' : `Something else (${by})`;
+  const often = `${repairs} times within ${Math.ceil(withinMs / 1000)} s`;
+  return problem(
+    'fight',
+    `${who} ${fate} ${object} again and again, ${often}; it is put right less often now`,
+  );
 }
 
 /** The failure that has stood longest, for the log; the status has them all. */

@@ -72,29 +72,31 @@ function readEvent(
   context: EventContext,
   sink: EventSink,
 ): void {
+  const { portId } = header;
+  const work: EventWork = { ...context, sink, portId };
   switch (header.type) {
     case RTM.NEWLINK:
     case RTM.DELLINK:
-      readLinkEvent(payload, header.type === RTM.DELLINK, { ...context, sink });
+      readLinkEvent(payload, header.type === RTM.DELLINK, work);
       break;
     case RTM.NEWADDR:
     case RTM.DELADDR:
-      readAddressEvent(payload, header.type === RTM.DELADDR, { ...context, sink });
+      readAddressEvent(payload, header.type === RTM.DELADDR, work);
       break;
     case RTM.NEWROUTE:
     case RTM.DELROUTE:
-      readRouteEvent(payload, header.type === RTM.DELROUTE, { ...context, sink });
+      readRouteEvent(payload, header.type === RTM.DELROUTE, work);
       break;
     case RTM.NEWNEIGH:
     case RTM.DELNEIGH:
-      readNeighbourEvent(payload, header.type === RTM.DELNEIGH, { ...context, sink });
+      readNeighbourEvent(payload, header.type === RTM.DELNEIGH, work);
       break;
   }
 }
 
-type EventWork = EventContext & { readonly sink: EventSink };
+type EventWork = EventContext & { readonly sink: EventSink; readonly portId: number };
 
-function readLinkEvent(payload: Reader, gone: boolean, { links, claims, sink }: EventWork): void {
+function readLinkEvent(payload: Reader, gone: boolean, { links, claims, sink, portId }: EventWork): void {
   const message = linkMessage.read(payload);
   const { name, mtu = 0 } = message.attrs;
   const { index, flags, family } = message.header;
@@ -116,30 +118,35 @@ function readLinkEvent(payload: Reader, gone: boolean, { links, claims, sink }: 
   const object = readLink(message, links);
   if (object === undefined) return;
   const owner = linkOwner(object);
-  sink.moved({ object, owner }, gone);
+  sink.moved({ object, owner, portId }, gone);
   if (owner === 'alien') links.delete(name);
-  else if (!gone) sink.moved({ object: { kind: 'up', link: name }, owner }, !up);
+  else if (!gone) sink.moved({ object: { kind: 'up', link: name }, owner, portId }, !up);
 }
 
-function readAddressEvent(payload: Reader, gone: boolean, { links, claims, sink }: EventWork): void {
+function readAddressEvent(payload: Reader, gone: boolean, { links, claims, sink, portId }: EventWork): void {
   const object = readAddress(addressMessage.read(payload), links);
   if (object === undefined) return;
-  if (claims.links.has(object.link)) sink.moved({ object, owner: addressOwner(object, claims) }, gone);
+  if (claims.links.has(object.link))
+    sink.moved({ object, owner: addressOwner(object, claims), portId }, gone);
   else sink.underlay({ kind: 'address', link: object.link, gone });
 }
 
-function readRouteEvent(payload: Reader, gone: boolean, { links, claims, sink }: EventWork): void {
+function readRouteEvent(payload: Reader, gone: boolean, { links, claims, sink, portId }: EventWork): void {
   const object = readRoute(routeMessage.read(payload), links);
   if (object === undefined) return;
   const owner = routeOwner(object, claims);
-  sink.moved({ object, owner }, gone);
+  sink.moved({ object, owner, portId }, gone);
   if (owner !== 'ours')
     sink.underlay({ kind: 'route', link: object.link, isDefault: object.dst.endsWith('/0') });
 }
 
-function readNeighbourEvent(payload: Reader, gone: boolean, { links, claims, sink }: EventWork): void {
+function readNeighbourEvent(
+  payload: Reader,
+  gone: boolean,
+  { links, claims, sink, portId }: EventWork,
+): void {
   const read = readNeighbour(neighbourMessage.read(payload), links);
   if (read === undefined || !claims.links.has(read.object.link)) return;
   // An entry that is not permanent any more is as good as gone: the kernel may drop it at any time.
-  sink.moved({ object: read.object, owner: 'ours' }, gone || !read.permanent);
+  sink.moved({ object: read.object, owner: 'ours', portId }, gone || !read.permanent);
 }

@@ -19,6 +19,8 @@ export const REMEDIES = {
   'kernel-unsupported': 'Load the module named here (modprobe) or install the package that brings it',
   'link-conflict': 'Remove the device that holds this name or this VNI and port, or change Backend.VNI',
   'object-failed': 'Read the kernel message; the agent tries again by itself',
+  fight:
+    'Find the program that does it (a second flanneld, a network manager, a routing daemon) and keep it off the pod network and its devices',
   'removal-held': 'Nothing to do if the cluster really shrank: the next complete list confirms it',
   'store-unavailable': 'Check the lease store; the data plane keeps working meanwhile',
   'store-corrupt': 'Stop all agents of this machine, move the lease database away and start them again',

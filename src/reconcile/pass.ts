@@ -9,6 +9,9 @@ import type { Change, Failure, Target } from './target.ts';
 /** How many lines of each sort a pass may put into the log; the rest is counted. */
 const LINES_MAX = 5;
 
+/** How many of the changes that were repairs are kept. */
+const REPAIRS_KEPT_MAX = 32;
+
 /** What became of one change. */
 export type ChangeOutcome<C extends Change> = (change: C, failure: Failure | undefined) => void;
 
@@ -26,6 +29,8 @@ export class Pass {
   /** What had been right before and was not any more, by kind. */
   readonly repairs = new Map<ObjectKind, number>();
   readonly repairLines: string[] = [];
+  /** The first of them. */
+  readonly repairedChanges: Change[] = [];
   readonly failures: Failure[] = [];
 
   constructor(cause: string, startedMs: number) {
@@ -51,6 +56,7 @@ export class Pass {
   repaired(change: Change): void {
     const { kind } = change.object;
     this.repairs.set(kind, (this.repairs.get(kind) ?? 0) + 1);
+    if (this.repairedChanges.length < REPAIRS_KEPT_MAX) this.repairedChanges.push(change);
     if (this.repairLines.length < LINES_MAX)
       this.repairLines.push(`${describe(change.object)} (${change.why})`);
   }

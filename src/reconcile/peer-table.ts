@@ -46,6 +46,10 @@ class Column {
     this.set(peer, this.get(peer) | bits);
   }
 
+  delete(peer: Peer, bits: number): void {
+    this.set(peer, this.get(peer) & ~bits);
+  }
+
   clear(): void {
     this.#values.fill(0);
   }

@@ -7,8 +7,9 @@
 import type { Clock, Timer } from '../model/clock.ts';
 import type { Lease, LeaseSet } from '../model/lease.ts';
 import { type KernelObject, type Key, keyOf, sameObject } from '../model/objects.ts';
-import { difference } from './diff.ts';
+import { type Damage, damageOf, suspectOf, type WhoIs } from './damage.ts';
 import { Dirt } from './dirt.ts';
+import { type Fight, Fights } from './fights.ts';
 import { Holds } from './holds.ts';
 import { Pass } from './pass.ts';
 import { type Peer, PeerTable } from './peer-table.ts';
@@ -29,6 +30,8 @@ export interface ReconcilerOptions {
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
+  /** Names who is at the other end of a fight. */
+  readonly whoIs: WhoIs;
   /** Lets other work of the process go first. */
   readonly yieldNow: () => Promise<void>;
   /** Called after every pass that had something to look at. */
@@ -57,6 +60,9 @@ export class Reconciler {
   #leases: LeaseSet | undefined;
   readonly #holds = new Holds();
   readonly #missingLinks = new Set<string>();
+  readonly #fights = new Fights();
+  /** Damage that is not put right at once, since others do it again and again. */
+  readonly #later = new Map<Key, { readonly dueMs: number; readonly damage: Damage }>();
   #running = false;
   #stopped = false;
   #notBeforeMs = 0;
@@ -105,24 +111,20 @@ export class Reconciler {
   }
 
   /** Something reports that an object was made or changed, or that it is `gone`. */
-  moved({ object, owner }: Observed, gone: boolean): void {
+  moved(observed: Observed, gone: boolean): void {
     if (this.#desired === undefined) return;
-    const key = keyOf(object);
-    const holder = this.#table.holderOf(key, this.#desired.peer);
-    const want = holder?.object ?? this.#nodeObjects.get(key);
-    if (want === undefined) {
-      if (owner === 'ours' && !gone) this.look(`${key} appeared`);
-      return;
-    }
-    if (!gone && difference(want, object) === undefined) return;
-    const cause = `${key} ${gone ? 'removed' : 'changed'}`;
-    if (holder === undefined) {
-      this.look(cause);
-      return;
-    }
-    const { peer, slot } = holder;
-    if (gone) this.#table.present.set(peer, this.#table.present.get(peer) & ~(1 << slot));
-    this.#dirt.slot(this.#table.leaseOf(peer)?.node ?? '', 1 << slot, cause);
+    const wanted = { table: this.#table, objectsOf: this.#desired.peer, node: this.#nodeObjects };
+    const damage = damageOf(observed, gone, wanted);
+    if (damage === undefined) return;
+    const { clock, whoIs } = this.#options;
+    const key = keyOf(observed.object);
+    const nowMs = clock.monotonicMs();
+    const dueMs = this.#fights.damaged(key, nowMs, {
+      fate: gone ? 'removes' : 'changes',
+      suspect: () => suspectOf(observed, gone, whoIs),
+    });
+    if (dueMs > nowMs) this.#later.set(key, { dueMs, damage });
+    else this.#soil(damage);
     this.#schedule();
   }
 
@@ -134,6 +136,7 @@ export class Reconciler {
       this.#leases?.synced === true &&
       this.#nodeRetries.size === 0 &&
       this.#peerRetries.size === 0 &&
+      !this.#fights.isWaiting &&
       this.pendingPeers === 0
     );
   }
@@ -172,6 +175,11 @@ export class Reconciler {
       yield { name, attempts, ...failure };
   }
 
+  /** The objects that others keep changing back. */
+  fights(): readonly Fight[] {
+    return this.#fights.list(this.#options.clock.monotonicMs());
+  }
+
   /** Ends all activity; the kernel keeps what it has. */
   stop(): void {
     this.#stopped = true;
@@ -189,6 +197,7 @@ export class Reconciler {
     for (const retries of [this.#nodeRetries, this.#peerRetries]) {
       dueMs = Math.min(dueMs, Math.max(retries.nextMs() ?? Number.POSITIVE_INFINITY, this.#notBeforeMs));
     }
+    for (const each of this.#later.values()) dueMs = Math.min(dueMs, Math.max(each.dueMs, this.#notBeforeMs));
     this.#wake?.cancel();
     this.#wake = undefined;
     if (dueMs === Number.POSITIVE_INFINITY) return;
@@ -205,6 +214,7 @@ export class Reconciler {
     for (const name of this.#peerRetries.due(startMs)) {
       this.#dirt.slot(name, this.#peerRetries.get(name)?.slots ?? ~0, 'trying again');
     }
+    this.#takeUpLater(startMs);
     const dirt = this.#dirt;
     this.#dirt = new Dirt();
     const pass = new Pass(dirt.cause, startMs);
@@ -212,6 +222,7 @@ export class Reconciler {
     await runPass(pass, dirt, { ...this.#passContext(this.#desired), leases });
     if (dirt.full) this.#fullPassDone ||= leases.synced;
     if (this.#holds.takeNeed()) onHeld();
+    this.#fights.repaired(pass.repairedChanges, clock.monotonicMs());
     const durationMs = clock.monotonicMs() - startMs;
     this.#notBeforeMs = startMs + durationMs + Math.min(GAP_MS_MAX, Math.max(GAP_MS_MIN, durationMs * 2));
     if (dirt.full) this.#planAudit(durationMs);
@@ -219,6 +230,21 @@ export class Reconciler {
     if (!this.#stopped) onAlive();
     if (!this.#stopped && dirt.substantial) onPass(pass, durationMs);
     this.#schedule();
+  }
+
+  #soil({ cause, slot }: Damage): void {
+    if (slot === undefined) this.#dirt.everything(cause);
+    else this.#dirt.slot(slot.node, slot.bit, cause);
+  }
+
+  /** What had to wait and is due; all of it if everything is looked at anyway. */
+  #takeUpLater(nowMs: number): void {
+    for (const [key, { dueMs, damage }] of this.#later) {
+      if (dueMs > nowMs && !this.#dirt.full) continue;
+      this.#later.delete(key);
+      this.#fights.resumed(key);
+      this.#soil(damage);
+    }
   }
 
   /** Takes up the plan that was set last. */

@@ -83,10 +83,10 @@ async function fullPass(context: PassContext, stage: NodeStage, removals: readon
   const wereHeld = holds.hasStrays;
   const look = lookAtPeers(peers, leases.synced);
   if (look.failure === undefined) {
-    remove(stage, look.stale, settled && !wereHeld);
     await applySlots(peers, unseenSlots(peers));
     if (context.isStopped()) return;
-    // The routes have moved to the links that are wanted: the others can go without loss.
+    // The routes have moved to where they are wanted: what they stood on before can go without loss.
+    remove(stage, look.stale, settled && !wereHeld);
     if (leases.synced) remove(stage, staleLinks, settled);
   } else {
     pass.fail(look.failure);

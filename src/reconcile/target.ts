@@ -13,6 +13,8 @@ export type Owner = 'ours' | 'kernel' | 'alien';
 export interface Observed {
   readonly object: KernelObject;
   readonly owner: Owner;
+  /** Of an event: the netlink port of whoever asked for the change, 0 for the kernel's own doing. */
+  readonly portId?: number;
 }
 
 /** What we lay claim to: everything on these links is ours, and routes of our protocol anywhere. */

@@ -43,6 +43,7 @@ export class EngineRig implements Disposable {
       target: new RecordingTarget(world.target, this.changes),
       clock: systemClock,
       random: () => 0.5,
+      whoIs: () => undefined,
       yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
       onAlive: () => undefined,
       onPass: () => {

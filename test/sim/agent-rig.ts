@@ -196,6 +196,7 @@ export class AgentRig {
       formerLinks,
       clock: this.clock,
       random: () => random(1 << 20) / (1 << 20),
+      whoIs: () => undefined,
       yieldNow: () => this.yieldNow(),
       journal: new AgentJournal({
         log,

@@ -91,6 +91,7 @@ export class Rig {
       target: this.target,
       clock: this.clock,
       random: () => this.random(1 << 20) / (1 << 20),
+      whoIs: () => undefined,
       yieldNow: () => {
         this.yields++;
         this.onYield();
