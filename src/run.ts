@@ -22,6 +22,7 @@ import { parseSettings } from './config/settings.ts';
 import { readSubnetEnv } from './config/subnet-env.ts';
 import { HealthServer } from './http/server.ts';
 import type { UnderlayEvent } from './kernel/events.ts';
+import { FileWatch } from './kernel/file-watch.ts';
 import { processAtPort } from './kernel/process.ts';
 import { KernelAccess } from './kernel-access.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -143,6 +144,7 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
     onWork: (changes) => {
       if (changes >= CHANGES_WORTH_TRIMMING) trimmer.worked();
       void health.ensure();
+      subnetFile.ensure();
     },
     onAlive: () => service.seen('pass'),
   });
@@ -154,6 +156,10 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
     healthzPort: settings.healthzPort,
     onAnswer: () => service.seen('answer'),
     onProblem: (listener, trouble) => journal.problem(listener, trouble),
+  });
+  const subnetFile = new FileWatch({
+    path: settings.subnetFile,
+    moved: (observed, gone) => agent.moved(observed, gone),
   });
   kernel.listen({
     moved: (observed, gone) => agent.moved(observed, gone),

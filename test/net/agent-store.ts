@@ -4,7 +4,7 @@
  * @module
  */
 import { Database } from 'bun:sqlite';
-import { utimesSync } from 'node:fs';
+import { closeSync, openSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Family } from '../../src/model/ip.ts';
@@ -102,6 +102,8 @@ function change(lab: Lab, sql: string, values: readonly (string | number)[], nod
     );
     database.run(sql, [...values, revision, node.name]);
   })();
+  // As a writer has to: it may be gone.
+  closeSync(openSync(`${databaseOf(lab)}-changed`, 'a'));
   utimesSync(`${databaseOf(lab)}-changed`, new Date(), new Date());
 }
 
