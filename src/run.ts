@@ -161,12 +161,7 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
     path: settings.subnetFile,
     moved: (observed, gone) => agent.moved(observed, gone),
   });
-  kernel.listen({
-    moved: (observed, gone) => agent.moved(observed, gone),
-    look: (cause) => agent.look(cause),
-    underlay: (event) => agent.hostEvent(event.kind === 'link' ? linkEvent(event) : event),
-    onProblem: (trouble) => journal.problem('events', trouble),
-  });
+  listen(kernel, agent, journal);
   agent.start();
   trimmer.worked();
   await health.start();
@@ -176,6 +171,16 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
     prove: (proof) => void (proof === 'pass' ? agent.prove() : health.probe()),
   });
   return { agent, kernel, health, service, log };
+}
+
+/** Lets the agent hear what the kernel announces. */
+function listen(kernel: KernelAccess, agent: Agent, journal: AgentJournal): void {
+  kernel.listen({
+    moved: (observed, gone) => agent.moved(observed, gone),
+    look: (cause) => agent.look(cause),
+    underlay: (event) => agent.hostEvent(event.kind === 'link' ? linkEvent(event) : event),
+    onProblem: (trouble) => journal.problem('events', trouble),
+  });
 }
 
 /** What the node was before this start, as its files and the store tell it. */

@@ -14,6 +14,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ownNetwork } from './own-network.ts';
 
 const ROOT = join(import.meta.dir, '..');
 
@@ -135,15 +136,6 @@ async function runBun({ path, network }: Tier, filter: string | undefined): Prom
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-/**
- * What stands before a command that is to have a network of its own, with nothing in it but loopback. An
- * ordinary user becomes root of a user namespace for it. Mounts are private too, for named namespaces.
- */
-function ownNetwork(): string[] {
-  const namespaces = process.getuid?.() === 0 ? '-nm' : '-Urnm';
-  return ['unshare', namespaces, 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
 }
 
 interface Evidence {
