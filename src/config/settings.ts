@@ -20,6 +20,7 @@ import {
 import { addEnvironment, type Environment, misspeltVariables } from './environment.ts';
 import { type ConfigError, invalid, missing } from './error.ts';
 import { boolOf, type GivenFlags, intOf, isSecret, keyOf, textOf } from './flag-values.ts';
+import { FLAGS } from './flags.ts';
 import { type Paths, pathConflict } from './paths.ts';
 
 /** What the agent is told from outside. */
@@ -47,6 +48,17 @@ export type ParsedSettings =
 
 /** Reads and checks everything that is told from outside but net-conf.json; the first mistake is the answer. */
 export function parseSettings(input: SettingsInput): Result<ParsedSettings, ConfigError> {
+  const parsed = readSettings(input);
+  return parsed.ok ? parsed : fail(withoutSecret(parsed.error));
+}
+
+/** A flag whose value was forgotten takes the next argument for it, which may be a secret's. */
+function withoutSecret(error: ConfigError): ConfigError {
+  const isTold = FLAGS.some((flag) => isSecret(flag) && error.value?.includes(flag.name));
+  return isTold ? { ...error, value: undefined } : error;
+}
+
+function readSettings(input: SettingsInput): Result<ParsedSettings, ConfigError> {
   const parsed = parseArguments(input.argv);
   if (!parsed.ok) return parsed;
   if (parsed.value.kind === 'help') return ok({ kind: 'help' });
