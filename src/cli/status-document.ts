@@ -11,7 +11,9 @@ import { fail, ok, type Result } from '../model/result.ts';
 
 const safe = v.pipe(v.string(), v.transform(printable));
 const text = v.optional(safe);
-const count = v.optional(v.number(), 0);
+/** JSON has no infinity, but 1e999 is read as one. */
+const number = v.pipe(v.number(), v.finite());
+const count = v.optional(number, 0);
 
 const problemSchema = v.object({ code: safe, message: safe, remedy: v.optional(safe, '') });
 
@@ -39,7 +41,7 @@ const passSchema = v.object({
 
 const interfaceSchema = v.object({
   name: safe,
-  mtuBytes: v.optional(v.number()),
+  mtuBytes: v.optional(number),
   ipv4: text,
   ipv6: text,
   publicIpv4: text,
@@ -50,10 +52,10 @@ const interfaceSchema = v.object({
 const statusSchema = v.object({
   version: v.optional(safe, 'of an unknown version'),
   node: safe,
-  pid: v.optional(v.number()),
+  pid: v.optional(number),
   startedAt: text,
   ready: v.boolean(),
-  readyAfterMs: v.optional(v.number()),
+  readyAfterMs: v.optional(number),
   problems: v.optional(v.array(problemSchema), []),
   backend: v.optional(safe, ''),
   network: text,
@@ -65,7 +67,7 @@ const statusSchema = v.object({
   peers: v.optional(v.array(peerSchema), []),
   refused: v.optional(v.array(v.object({ node: safe, reason: safe })), []),
   lastPass: v.optional(passSchema),
-  repairs: v.optional(v.record(safe, v.number()), {}),
+  repairs: v.optional(v.record(safe, number), {}),
 });
 
 /** The status of an agent, as far as this version understands it. */
