@@ -141,9 +141,18 @@ function misunderstood(socket: string, reason: string): string {
   → Compare 'flannelette version' with the agent's, and check --socket`;
 }
 
-/** Indented for people; printable as it stands, since the escapes are JSON's own. */
+/**
+ * Indented for people; printable as it stands, since the escapes are JSON's own. What is nested too deep to be
+ * indented, which no agent's answer is, is printed as it came.
+ */
 function reprint(body: string): string {
-  return `${JSON.stringify(JSON.parse(body), undefined, 2).split('\n').map(printable).join('\n')}\n`;
+  let text: string;
+  try {
+    text = JSON.stringify(JSON.parse(body), undefined, 2);
+  } catch {
+    text = body;
+  }
+  return `${text.split('\n').map(printable).join('\n')}\n`;
 }
 
 function surroundings(): StatusSurroundings {

@@ -134,6 +134,14 @@ test('statusCommand() does not trust what answers', async () => {
   }
 });
 
+test('statusCommand() prints JSON that is nested too deep to be indented', async () => {
+  const path = join(directory, 'deep.sock');
+  const body = `{"node":"x","ready":true,"y":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
+  const deep = Bun.serve({ unix: path, fetch: () => new Response(body) });
+  expect(await run(['--socket', path, '--json'])).toEqual({ code: 0, out: `${body}\n`, err: '' });
+  await deep.stop(true);
+});
+
 test('statusCommand() refuses unknown arguments and explains itself', async () => {
   const wrong = await run(['--jsno']);
   expect([wrong.code, wrong.out]).toEqual([1, '']);
