@@ -77,10 +77,18 @@ function seek(reader: Reader, offset: number): boolean {
   return false;
 }
 
+/** A codec that says what its elements are. */
+export interface ListCodec<T> extends Codec<readonly T[]> {
+  readonly elementId: number;
+  readonly element: Codec<T>;
+}
+
 /** Like attributes in a row inside one nest, all of the type `elementId`; others among them are skipped. */
-export function list<T>(name: string, elementId: number, element: Codec<T>): Codec<readonly T[]> {
+export function list<T>(name: string, elementId: number, element: Codec<T>): ListCodec<T> {
   return {
     name,
+    elementId,
+    element,
     typeFlags: NLA_F_NESTED,
     write(writer, values) {
       for (const value of values) {
@@ -119,8 +127,9 @@ export type StructTable = Readonly<Record<string, Scalar>>;
 /** The value type of {@link struct}. */
 export type StructOf<T extends StructTable> = { readonly [K in keyof T]: number };
 
-/** A codec that knows its size and fills in zeros. */
+/** A codec that lists its members, knows its size and fills in zeros. */
 export interface StructCodec<T extends StructTable> extends Codec<StructOf<T>> {
+  readonly members: T;
   readonly sizeBytes: number;
   /** The structure with the given members set and all others zero. */
   of(members: Partial<StructOf<T>>): StructOf<T>;
@@ -129,7 +138,7 @@ export interface StructCodec<T extends StructTable> extends Codec<StructOf<T>> {
 /** A C structure of integers. */
 export function struct<const T extends StructTable>(name: string, table: T): StructCodec<T> {
   let offset = 0;
-  const members = Object.entries(table).map(([key, codec]) => {
+  const placed = Object.entries(table).map(([key, codec]) => {
     offset = Math.ceil(offset / codec.sizeBytes) * codec.sizeBytes;
     const member = { key, codec, offset };
     offset += codec.sizeBytes;
@@ -138,17 +147,18 @@ export function struct<const T extends StructTable>(name: string, table: T): Str
   const sizeBytes = Math.ceil(offset / 4) * 4;
   return {
     name,
+    members: table,
     sizeBytes,
     typeFlags: 0,
     of(given) {
       const out: Record<string, number> = {};
-      for (const { key } of members) out[key] = given[key] ?? 0;
+      for (const { key } of placed) out[key] = given[key] ?? 0;
       return out as StructOf<T>;
     },
     write(writer, value) {
       const start = writer.skip(sizeBytes);
       const after = writer.at;
-      for (const member of members) {
+      for (const member of placed) {
         writer.at = start + member.offset;
         member.codec.write(writer, value[member.key] ?? 0);
       }
@@ -158,7 +168,7 @@ export function struct<const T extends StructTable>(name: string, table: T): Str
       const start = reader.take(sizeBytes);
       const after = reader.at;
       const out: Record<string, number> = {};
-      for (const member of members) {
+      for (const member of placed) {
         reader.at = start + member.offset;
         out[member.key] = member.codec.read(reader);
       }

@@ -18,15 +18,23 @@ export interface TagIds {
   readonly dataId: number;
 }
 
+/** A codec that lists its kinds. */
+export interface TaggedCodec<T extends Readonly<Record<string, Codec<unknown>>>> extends Codec<TaggedOf<T>> {
+  readonly ids: TagIds;
+  readonly kinds: T;
+}
+
 /** An attribute set in which one attribute names the layout of another, as `IFLA_LINKINFO`. */
 export function tagged<const T extends Readonly<Record<string, Codec<unknown>>>>(
   name: string,
   ids: TagIds,
   table: T,
-): Codec<TaggedOf<T>> {
+): TaggedCodec<T> {
   const kinds = new Map(Object.entries(table));
   return {
     name,
+    ids,
+    kinds: table,
     typeFlags: 0,
     write(writer, value) {
       const tag: { kind: PropertyKey; name?: string; data?: unknown } = value;

@@ -78,3 +78,5 @@ capture route-del RTM_DELROUTE ip route del 10.42.1.0/24 via 10.42.1.0 dev flann
 capture address-del RTM_DELADDR ip addr del 10.42.0.0/32 dev flannel.1
 capture link-del RTM_DELLINK ip link del flannel.1
 capture link-add-bridge-options RTM_NEWLINK ip link add br1 address 02:00:00:00:00:07 type bridge stp_state 0 vlan_filtering 0
+capture link-add-vxlan-group RTM_NEWLINK ip link add vxlan2 address 02:00:00:00:00:08 type vxlan id 2 group 239.1.1.1 dev br0 dstport 8472
+capture link-add-vxlan-group-ipv6 RTM_NEWLINK ip link add vxlan3 address 02:00:00:00:00:09 type vxlan id 3 group ff05::100 dev br0 dstport 8472

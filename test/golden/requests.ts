@@ -91,6 +91,22 @@ export const REQUESTS: readonly RequestCase[] = [
       },
     },
   }),
+  newLink('link-add-vxlan-group', {
+    address: mac('08'),
+    name: 'vxlan2',
+    linkInfo: {
+      kind: 'vxlan',
+      data: { link: BR0, id: 2, group: ip('239.1.1.1'), learning: true, port: 8472 },
+    },
+  }),
+  newLink('link-add-vxlan-group-ipv6', {
+    address: mac('09'),
+    name: 'vxlan3',
+    linkInfo: {
+      kind: 'vxlan',
+      data: { link: BR0, id: 3, group6: ip('ff05::100'), learning: true, port: 8472 },
+    },
+  }),
   changedLink('link-set-master', { index: VETH0, attrs: { master: BR0 } }),
   changedLink('link-set-up', { index: BR0, flags: IFF.UP, change: IFF.UP }),
   changedLink('link-set-mtu', { index: FLANNEL, attrs: { mtu: 1330 } }),
