@@ -31,6 +31,7 @@ interface Tier {
 const TIERS: Readonly<Record<string, Tier>> = {
   architecture: { path: 'architecture.test.ts' },
   unit: { path: 'unit' },
+  fuzz: { path: 'fuzz' },
   golden: { path: 'golden' },
   sim: { path: 'sim' },
   store: { path: 'store', executable: true },

@@ -1,0 +1,29 @@
+/**
+ * Everything that is fuzzed.
+ *
+ * @module
+ */
+import type { Target } from './target.ts';
+import { commandLine } from './targets/command-line.ts';
+import { events, session } from './targets/datagram.ts';
+import { http } from './targets/http.ts';
+import { leaseRow } from './targets/lease-row.ts';
+import { netConf } from './targets/net-conf.ts';
+import { netlink } from './targets/netlink.ts';
+import { stateFile } from './targets/state-file.ts';
+import { status } from './targets/status.ts';
+import { subnetEnv } from './targets/subnet-env.ts';
+
+/** In the order in which they run. */
+export const TARGETS: readonly Target[] = [
+  netlink,
+  session,
+  events,
+  netConf,
+  subnetEnv,
+  leaseRow,
+  commandLine,
+  stateFile,
+  status,
+  http,
+];
