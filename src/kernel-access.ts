@@ -162,5 +162,18 @@ export class KernelAccess {
 }
 
 function openProblem(error: number): Problem {
-  return problem('netlink-failed', `Cannot open a netlink socket: ${errnoName(-error)}`);
+  const name = errnoName(-error);
+  const message = `Cannot open a netlink socket: ${name}`;
+  switch (name) {
+    case 'EAFNOSUPPORT':
+    case 'EACCES':
+    case 'EPERM':
+      return problem(
+        'netlink-failed',
+        message,
+        'Allow netlink sockets (systemd: AF_NETLINK in RestrictAddressFamilies=)',
+      );
+    default:
+      return problem('netlink-failed', message);
+  }
 }

@@ -7,7 +7,6 @@ import { FAMILIES, type Family } from '../model/ip.ts';
 import { type Lease, type LeaseSet, peerAddresses, sameLease } from '../model/lease.ts';
 import type { LeaseChange, OwnLease } from '../model/lease-source.ts';
 import { networkFamily } from '../model/network.ts';
-import { type Problem, problem } from '../model/problem.ts';
 import type { AgentStatus, PassStatus } from '../model/status.ts';
 import type { Underlay } from '../model/underlay.ts';
 import { plan } from '../plan/plan.ts';
@@ -21,14 +20,8 @@ import { statusDocument } from './document.ts';
 import { leaseRequest } from './lease-request.ts';
 import { OwnLeaseClaim } from './own-lease.ts';
 import type { AgentParts } from './parts.ts';
-import {
-  fightProblems,
-  firstFailure,
-  kernelProblems,
-  mtuProblems,
-  passStatus,
-  publicAddressProblems,
-} from './report.ts';
+import { type Readiness, readinessOf } from './readiness.ts';
+import { fightProblems, firstFailure, interfaceProblems, passStatus } from './report.ts';
 import { stateSentence } from './sentence.ts';
 import { type HostEvent, UnderlayFollower } from './underlay-follower.ts';
 
@@ -137,6 +130,8 @@ export class Agent {
 
   /** The kernel announces a change of a link, address or route that is not ours. */
   hostEvent(event: HostEvent): void {
+    // What is in the way may just have gone: why wait for the next try?
+    if (event.kind === 'link' && event.gone) this.#reconciler.linkGone(event.link);
     if (!this.#underlay.concerns(event)) return;
     const isChosen = this.#underlay.isChosen(event);
     if (event.kind === 'link' && isChosen) {
@@ -156,10 +151,7 @@ export class Agent {
     const before = this.#underlay.current;
     const changed = this.#underlay.refresh(this.#needsOnLink ? peerAddresses(this.#leases?.peers) : []);
     const { current, problem: trouble } = this.#underlay;
-    journal.problem(
-      'interface',
-      trouble ?? [...publicAddressProblems(network, current), ...mtuProblems(network, current)][0],
-    );
+    journal.problem('interface', trouble ?? interfaceProblems(network, current)[0]);
     if (trouble?.code === 'netlink-failed')
       clock.schedule(READ_AGAIN_MS, () => this.#host.trigger('trying again'));
     if (!changed || current === undefined) return;
@@ -172,9 +164,15 @@ export class Agent {
   }
 
   /** Whether the node's pod network is whole, and why not. */
-  readiness(): { readonly ready: boolean; readonly problems: readonly Problem[] } {
-    const blocking = this.#blockingProblems();
-    return { ready: blocking.length === 0, problems: [...blocking, ...this.#warnings()] };
+  readiness(): Readiness {
+    return readinessOf({
+      parts: this.#parts,
+      underlay: this.#underlay,
+      leaseProblem: this.#ownLease.problem,
+      stateProblem: this.#claims.problem,
+      reconciler: this.#reconciler,
+      held: this.#lastPass?.held ?? 0,
+    });
   }
 
   /** How it is, in a sentence. */
@@ -207,32 +205,6 @@ export class Agent {
       lastPass: this.#lastPass,
       repairs: this.#repairs,
     });
-  }
-
-  #blockingProblems(): Problem[] {
-    const { network, source, settings } = this.#parts;
-    const problems: (Problem | undefined)[] = [
-      this.#underlay.problem,
-      ...publicAddressProblems(network, this.#underlay.current),
-      ...mtuProblems(network, this.#underlay.current),
-      this.#ownLease.problem,
-      source.status().problem,
-      this.#claims.problem,
-      ...kernelProblems(this.#reconciler),
-      ...fightProblems(this.#reconciler).waiting,
-    ];
-    // What the store cannot do is the lease's problem as well.
-    const byMessage = new Map(problems.flatMap((each) => (each === undefined ? [] : [[each.message, each]])));
-    const found = [...byMessage.values()];
-    if (found.length > 0 || this.#reconciler.converged) return found;
-    return [problem('starting', `The network of node ${settings.nodeName} is being set up`)];
-  }
-
-  #warnings(): Problem[] {
-    const held = this.#lastPass?.held ?? 0;
-    const warnings =
-      held > 0 ? [problem('removal-held', `${held} removals wait for a second complete list`)] : [];
-    return [...warnings, ...fightProblems(this.#reconciler).inPlace, ...this.#parts.otherProblems()];
   }
 
   #leasesChanged({ set, changed }: LeaseChange): void {

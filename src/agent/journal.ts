@@ -112,7 +112,8 @@ export class AgentJournal {
     if (unsaid > 0) this.#limit.for('repaired more').info('Repaired more', { count: unsaid, cause });
     const told = new Set(this.#problems.values());
     for (const { message } of failures)
-      if (!told.has(message)) this.#limit.for(`failure ${reasonOf(message)}`).warn(message, { cause });
+      if (!told.has(message))
+        this.#limit.for(`failure ${reasonOf(message)}`).warn('Object failed', { error: message, cause });
     if (created + updated + removed + failed + held > 0) {
       const fields = { cause, ms, created, updated, removed, failed, held };
       this.#limit

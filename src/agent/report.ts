@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { FAMILIES, type Family, type Mac } from '../model/ip.ts';
+import { FAMILIES, type Family, familyOf, type Mac, prefixContains } from '../model/ip.ts';
 import { type Lease, leaseFamily } from '../model/lease.ts';
 import type { OwnLease } from '../model/lease-source.ts';
 import { type NetworkConfig, networkFamily, vxlanDeviceName } from '../model/network.ts';
@@ -44,8 +44,8 @@ const CODES: Readonly<Record<FailureKind, ProblemCode>> = {
 export function kernelProblems(reconciler: Reconciler): Problem[] {
   const problems: Problem[] = [];
   let more = 0;
-  for (const { kind, message } of reconciler.failures()) {
-    if (problems.length < FAILURES_MAX) problems.push(problem(CODES[kind], message));
+  for (const { kind, message, remedy } of reconciler.failures()) {
+    if (problems.length < FAILURES_MAX) problems.push(problem(CODES[kind], message, remedy));
     else more++;
   }
   if (more > 0) problems.push(problem('object-failed', `${more} more objects failed`));
@@ -79,7 +79,7 @@ function fightProblem({ object, fate, by, repairs, withinMs }: Fight): Problem {
 
 /** The failure that has stood longest, for the log; the status has them all. */
 export function firstFailure(reconciler: Reconciler): Problem | undefined {
-  for (const { kind, message } of reconciler.failures()) return problem(CODES[kind], message);
+  for (const { kind, message, remedy } of reconciler.failures()) return problem(CODES[kind], message, remedy);
   return undefined;
 }
 
@@ -96,8 +96,18 @@ export function vtepMacs(network: NetworkConfig, identity: Identity): Record<str
   );
 }
 
+/** What is wrong with an interface that was chosen; the last is only told, and keeps nothing from working. */
+export function interfaceProblems(network: NetworkConfig, underlay: Underlay | undefined): Problem[] {
+  return [...blockingInterfaceProblems(network, underlay), ...overlapProblems(network, underlay)];
+}
+
+/** What keeps a chosen interface from being of use. */
+export function blockingInterfaceProblems(network: NetworkConfig, underlay: Underlay | undefined): Problem[] {
+  return [...publicAddressProblems(network, underlay), ...mtuProblems(network, underlay)];
+}
+
 /** With host-gw peers route to the public address itself: one that is not the interface's leads nowhere. */
-export function publicAddressProblems(network: NetworkConfig, underlay: Underlay | undefined): Problem[] {
+function publicAddressProblems(network: NetworkConfig, underlay: Underlay | undefined): Problem[] {
   if (network.backend.type !== 'host-gw' || underlay === undefined) return [];
   const { name, ipv4, publicIpv4, ipv6, publicIpv6 } = underlay;
   const pairs = [
@@ -111,8 +121,19 @@ export function publicAddressProblems(network: NetworkConfig, underlay: Underlay
     );
 }
 
+/** A peer whose subnet holds this node's address would take its traffic, that between the nodes included. */
+export function overlapProblems(network: NetworkConfig, underlay: Underlay | undefined): Problem[] {
+  if (underlay === undefined) return [];
+  const { name, ipv4, ipv6 } = underlay;
+  return [ipv4, ipv6].flatMap((ip) => {
+    const pods = ip && networkFamily(network, familyOf(ip))?.network;
+    if (ip === undefined || pods === undefined || !prefixContains(pods, ip)) return [];
+    return [problem('network-overlap', `Address ${ip} of ${name} lies in the pod network ${pods}`)];
+  });
+}
+
 /** IPv6 does not work on a link that carries less than 1280 bytes (RFC 8200): the kernel refuses its addresses. */
-export function mtuProblems({ backend, ipv6 }: NetworkConfig, underlay: Underlay | undefined): Problem[] {
+function mtuProblems({ backend, ipv6 }: NetworkConfig, underlay: Underlay | undefined): Problem[] {
   if (backend.type !== 'vxlan' || ipv6 === undefined || underlay === undefined) return [];
   const left = vxlanMtuBytes(backend, underlay.mtuBytes, 6);
   if (left >= IPV6_MTU_MIN) return [];

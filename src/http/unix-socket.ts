@@ -139,11 +139,13 @@ export async function askUnix(path: string): Promise<void> {
 function describeFailure(path: string, error: unknown): Problem {
   const code = errorCode(error);
   const cause = code === '' ? String(error) : code;
+  const message = `Cannot make the status socket '${path}': ${cause}`;
+  if (code === 'EMFILE' || code === 'ENFILE') return problem('health-unavailable', message);
   const remedy =
     code === 'EEXIST'
       ? 'Nothing to do if another agent has just started; else choose another path with --socket'
       : 'Make the directory writable, check for a full or read-only disk, or choose another with --socket';
-  return problem('health-unavailable', `Cannot make the status socket '${path}': ${cause}`, remedy);
+  return problem('health-unavailable', message, remedy);
 }
 
 /** The `code` of a system error such as `EACCES`; empty for anything else. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { familyOf } from '../model/ip.ts';
 import { describe, type KernelObject } from '../model/objects.ts';
 import { ERRNO, type NetlinkError } from '../netlink/error.ts';
 import type { Failure, FailureKind, Verb } from '../reconcile/target.ts';
@@ -10,13 +11,9 @@ import type { Failure, FailureKind, Verb } from '../reconcile/target.ts';
 /** A failed change, with the object as iproute2 would name it. */
 export function changeFailure(verb: Verb, object: KernelObject, error: NetlinkError): Failure {
   const kind = kindOf(object, error.errno);
-  const hint = kind === 'unsupported' && object.kind === 'link' ? MODULE_HINT : '';
+  const hint = kind === 'unsupported' && object.kind === 'link' ? ' (the kernel has no module vxlan)' : '';
   return { kind, message: `Cannot ${verb} ${describe(object)}: ${error.message}${hint}` };
 }
-
-/** The kernel has asked for the module by itself by then, and there was none. */
-const MODULE_HINT =
-  ' (the module vxlan is missing; on Ubuntu for the Raspberry Pi: package linux-modules-extra-raspi)';
 
 /** A failed look. */
 export function lookFailure(what: string, error: NetlinkError): Failure {
@@ -48,8 +45,12 @@ const UNSUPPORTED: ReadonlySet<number> = new Set([
 ]);
 
 function kindOf(object: KernelObject, errno: number): FailureKind {
+  // "IPv6 is disabled on this device": no privilege would help.
+  if (object.kind === 'address' && familyOf(object.ip) === 6 && errno === ERRNO.EACCES) return 'unsupported';
   if (isDenied(errno)) return 'denied';
   if (object.kind === 'link' && errno === ERRNO.EEXIST) return 'conflict';
+  // A device takes its UDP port when it is set up.
+  if (object.kind === 'up' && errno === ERRNO.EADDRINUSE) return 'conflict';
   if (UNSUPPORTED.has(errno)) return 'unsupported';
   return errno === ERRNO.ENODEV ? 'no-link' : 'other';
 }

@@ -7,8 +7,9 @@ import type { LinkObject, VxlanDevice } from '../model/objects.ts';
 import type { Infer } from '../netlink/codec.ts';
 import { ifinfomsg } from '../netlink/link-kinds.ts';
 import { IFF, linkMessage, RTM } from '../netlink/route.ts';
-import { NLM_F, type Request } from '../netlink/session.ts';
+import { NLM_F, type Request, type Session } from '../netlink/session.ts';
 import type { Owner } from '../reconcile/target.ts';
+import type { VxlanSeen } from './advice.ts';
 import type { LinkTable } from './link-table.ts';
 
 /** A decoded RTM_NEWLINK. */
@@ -113,6 +114,19 @@ function localAttribute({ local }: VxlanDevice) {
 /** Whose a device with one of our names is: of another kind it is somebody else's, and so is all that stands on it. */
 export function linkOwner({ device }: LinkObject): Owner {
   return device.type === 'vxlan' ? 'ours' : 'alien';
+}
+
+/** All VXLAN devices of the namespace; as many as could be read. */
+export function readVxlans(session: Session, links: LinkTable): VxlanSeen[] {
+  const found: VxlanSeen[] = [];
+  session.dump(dumpLinks, linkMessage, {
+    visit: (message) => {
+      const link = readLink(message, links);
+      if (link?.device.type === 'vxlan') found.push({ name: link.name, device: link.device });
+    },
+    restart: () => void found.splice(0),
+  });
+  return found;
 }
 
 /** The object that a message shows. */

@@ -12,11 +12,21 @@ import { AF, addressMessage, IFF, linkMessage, neighbourMessage, routeMessage } 
 import type { Session } from '../netlink/session.ts';
 import type { Change, Failure, Look, LookVisitor, Scope, Target } from '../reconcile/target.ts';
 import { addressOwner, dumpAddresses, readAddress } from './addresses.ts';
+import { Adviser } from './advice.ts';
 import { changeFailure, isAlreadyDone, isEmptyDump, lookFailure, noLink } from './failure.ts';
 import { readFile, readSysctl, writeFile, writeSysctl } from './files.ts';
 import { LinkTable } from './link-table.ts';
-import { deleteLink, dumpLinks, getLink, type LinkMessage, linkOwner, readLink } from './links.ts';
+import {
+  deleteLink,
+  dumpLinks,
+  getLink,
+  type LinkMessage,
+  linkOwner,
+  readLink,
+  readVxlans,
+} from './links.ts';
 import { dumpNeighbours, readNeighbour } from './neighbours.ts';
+import { readNodeFacts } from './node-facts.ts';
 import { isOnLink, linkRequests, requestFor } from './requests.ts';
 import { deleteRoute, dumpRoutes, readRoute, routeOwner, setRoute, setRouteByStep } from './routes.ts';
 
@@ -45,6 +55,7 @@ export class LinuxKernel implements Target {
   readonly #generic: Session;
   readonly #families: GenericFamilies;
   readonly #sysctlRoot: string;
+  readonly #adviser: Adviser;
   readonly #onLinks: () => void;
   readonly #onBulk: () => void;
 
@@ -53,6 +64,7 @@ export class LinuxKernel implements Target {
     this.#generic = generic;
     this.#families = new GenericFamilies(generic);
     this.#sysctlRoot = sysctlRoot;
+    this.#adviser = new Adviser({ facts: readNodeFacts, devices: () => readVxlans(route, this.links) });
     this.#onLinks = onLinks;
     this.#onBulk = onBulk;
   }
@@ -76,6 +88,7 @@ export class LinuxKernel implements Target {
 
   apply(changes: readonly Change[]): ReadonlyMap<number, Failure> {
     const failures = new Map<number, Failure>();
+    this.#adviser.forget();
     if (changes.length >= BULK_MIN) this.#onBulk();
     let queued = false;
     const flush = () => {
@@ -84,7 +97,7 @@ export class LinuxKernel implements Target {
         const error = change === undefined ? undefined : this.#tryOtherwise(change, first);
         if (change === undefined || error === undefined) continue;
         if (isAlreadyDone(change.verb, change.object, error.errno)) continue;
-        failures.set(i, changeFailure(change.verb, change.object, error));
+        failures.set(i, this.#refusal(change, error));
       }
       queued = false;
     };
@@ -147,18 +160,22 @@ export class LinuxKernel implements Target {
     if ('failure' in outcome) return outcome.failure;
     if (verb === 'recreate') {
       const error = this.#route.execute(deleteLink(name));
-      if (error !== undefined && error.errno !== ERRNO.ENODEV) return changeFailure(verb, link, error);
+      if (error !== undefined && error.errno !== ERRNO.ENODEV) return this.#refusal(change, error);
       this.links.delete(name);
     }
     for (const request of outcome.requests) {
       const error = this.#route.execute(request);
-      if (error !== undefined && !isAlreadyDone(verb, link, error.errno))
-        return changeFailure(verb, link, error);
+      if (error !== undefined && !isAlreadyDone(verb, link, error.errno)) return this.#refusal(change, error);
     }
     this.links.delete(name);
     if (verb !== 'remove') this.#route.ask(getLink(name), linkMessage, (message) => this.#learn(message));
     this.#onLinks();
     return undefined;
+  }
+
+  /** A refused change, with what can be done about it here. */
+  #refusal({ verb, object }: Change, error: NetlinkError): Failure {
+    return this.#adviser.advise(changeFailure(verb, object, error), object);
   }
 
   #observeLinks({ claims }: Look, visit: LookVisitor): Failure | undefined {

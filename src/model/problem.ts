@@ -13,8 +13,10 @@ export const REMEDIES = {
   'interface-no-address': 'Give the interface an address (DHCP?) or name another with --iface',
   'public-ip-not-local':
     'With host-gw, peers need the interface address itself: drop --public-ip or use vxlan',
+  'network-overlap': 'Choose a Network in net-conf.json that holds no address of the nodes',
   'mtu-too-small': 'Raise the MTU of the interface, or set EnableIPv6 to false',
-  'netlink-denied': 'Run as root or grant CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_NET_ADMIN)',
+  'netlink-denied':
+    'Run as root or grant CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_NET_ADMIN; container: add NET_ADMIN)',
   'netlink-failed': 'Read the kernel message; the agent tries again by itself',
   'kernel-unsupported': 'Load the module named here (modprobe) or install the package that brings it',
   'link-conflict': 'Remove the device that holds this name or this VNI and port, or change Backend.VNI',
@@ -44,7 +46,15 @@ export interface Problem {
   readonly remedy: string;
 }
 
+/** The process may open no more files, whatever it is that it would have opened (open(2)). */
+export const FILE_LIMIT_REMEDY =
+  'Raise the limit of open files (systemd: LimitNOFILE=; the machine: fs.file-max)';
+
 /** A problem with the catalogue's remedy, or a more exact one. */
-export function problem(code: ProblemCode, message: string, remedy: string = REMEDIES[code]): Problem {
+export function problem(
+  code: ProblemCode,
+  message: string,
+  remedy: string = /\bE[MN]FILE\b/.test(message) ? FILE_LIMIT_REMEDY : REMEDIES[code],
+): Problem {
   return { code, message, remedy };
 }

@@ -4,18 +4,19 @@
  *
  * @module
  */
-import type { Clock, Timer } from '../model/clock.ts';
+import type { Timer } from '../model/clock.ts';
 import type { Lease, LeaseSet } from '../model/lease.ts';
 import { type KernelObject, type Key, keyOf, sameObject } from '../model/objects.ts';
-import { type Damage, damageOf, suspectOf, type WhoIs } from './damage.ts';
+import { type Damage, damageOf, suspectOf } from './damage.ts';
 import { Dirt } from './dirt.ts';
 import { type Fight, Fights } from './fights.ts';
 import { Holds } from './holds.ts';
+import type { ReconcilerOptions } from './options.ts';
 import { Pass } from './pass.ts';
 import { type Peer, PeerTable } from './peer-table.ts';
 import { Retries } from './retries.ts';
 import { type DesiredState, type PassContext, runPass } from './run-pass.ts';
-import type { Claims, Failure, Observed, Target } from './target.ts';
+import type { Claims, Failure, Observed } from './target.ts';
 
 /** After a pass the next waits at least this long, and twice as long as the pass took. */
 const GAP_MS_MIN = 2;
@@ -23,26 +24,6 @@ const GAP_MS_MAX = 1_000;
 /** Everything is looked at again this often although no event said so; rarer where a look costs more. */
 const AUDIT_MS_MIN = 60_000;
 const AUDIT_COST_FACTOR = 10_000;
-
-/** What the engine needs of the world. */
-export interface ReconcilerOptions {
-  readonly target: Target;
-  readonly clock: Clock;
-  /** In [0, 1). */
-  readonly random: () => number;
-  /** Names who is at the other end of a fight. */
-  readonly whoIs: WhoIs;
-  /** Lets other work of the process go first. */
-  readonly yieldNow: () => Promise<void>;
-  /** Called after every pass that had something to look at. */
-  readonly onPass: (pass: Pass, durationMs: number) => void;
-  /** Called after every pass: the engine lives. */
-  readonly onAlive: () => void;
-  /** The audit is due: a look follows. */
-  readonly onAudit: () => void;
-  /** A large removal waits until the store has been read once more. */
-  readonly onHeld: () => void;
-}
 
 /** One node's engine. */
 export class Reconciler {
@@ -178,6 +159,11 @@ export class Reconciler {
   /** The objects that others keep changing back. */
   fights(): readonly Fight[] {
     return this.#fights.list(this.#options.clock.monotonicMs());
+  }
+
+  /** A link that is not ours is gone: what it was in the way of is tried again at once. */
+  linkGone(name: string): void {
+    if (this.#nodeRetries.has('conflict')) this.look(`link ${name} is gone`);
   }
 
   /** Ends all activity; the kernel keeps what it has. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { backOffMs } from '../model/back-off.ts';
-import type { Failure } from './target.ts';
+import type { Failure, FailureKind } from './target.ts';
 
 /** A thing that fails at present. */
 export interface Retry {
@@ -31,6 +31,11 @@ export class Retries {
 
   get(name: string): Retry | undefined {
     return this.#byName.get(name);
+  }
+
+  /** Whether anything fails in this way. */
+  has(kind: FailureKind): boolean {
+    return [...this.#byName.values()].some(({ failure }) => failure.kind === kind);
   }
 
   entries(): IterableIterator<[string, Retry]> {

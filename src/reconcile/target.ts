@@ -66,6 +66,8 @@ export interface Failure {
   readonly kind: FailureKind;
   /** `Cannot create route …: EINVAL "…"`. */
   readonly message: string;
+  /** What can be done about it on this node, where that is better known than by its kind. */
+  readonly remedy?: string;
 }
 
 /** The kernel, or what a test puts in its place. Everything is synchronous and nothing throws. */

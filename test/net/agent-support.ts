@@ -101,6 +101,7 @@ export interface Reasons {
   readonly status: number;
   readonly codes: readonly string[];
   readonly messages: readonly string[];
+  readonly remedies: readonly string[];
 }
 
 /** Reads an answer of `/readyz?format=json`. */
@@ -110,6 +111,7 @@ export function parseReasons(status: number, body: string): Reasons {
     status,
     codes: problems.map(({ code }) => code),
     messages: problems.map(({ message }) => message),
+    remedies: problems.map(({ remedy }) => remedy),
   };
 }
 

@@ -5,10 +5,17 @@ import { Pinger } from '../../src/cli/demo/pings.ts';
 import { writeSysctls } from '../../src/cli/demo/topology.ts';
 import { parseIp } from '../../src/model/ip.ts';
 import { readSubnetEnv, subnetEnvText, vxlanOverlay } from './agent-expected.ts';
-import { readOverlay } from './agent-overlay.ts';
 import { leaseOf, partOf } from './agent-store.ts';
-import { eventually, expectOverlay, expectTrouble, JSON_LOG, TIMEOUT_MS } from './agent-support.ts';
-import { createLab, EXECUTABLE, type Lab, LabNode } from './lab.ts';
+import {
+  changeNetConf,
+  eventually,
+  expectOverlay,
+  expectTrouble,
+  JSON_LOG,
+  reasonsOf,
+  TIMEOUT_MS,
+} from './agent-support.ts';
+import { createLab, type Lab, type LabNode } from './lab.ts';
 
 async function expectRecovery(lab: Lab): Promise<void> {
   for (const node of lab.nodes) {
@@ -80,89 +87,35 @@ test(
 );
 
 test(
-  'a device of another kind with the name of ours is left alone, and the other family works',
+  'an interface whose MTU leaves IPv6 too little is named, and followed when it is raised',
   async () => {
-    await using lab = await createLab({ nodes: 2 });
+    await using lab = await createLab({ nodes: 1 });
     const node = lab.node(1);
-    for (const command of [
-      'link add flannel.1 type bridge',
-      'address add 10.42.99.1/24 dev flannel.1',
-      'address add fd42:0:0:99::1/64 dev flannel.1 nodad',
-      'link set flannel.1 up',
-      'neighbour add 10.42.99.9 lladdr 02:00:00:00:00:09 dev flannel.1 nud permanent',
-      'route add 10.99.0.0/16 via 10.42.99.9 dev flannel.1',
-    ]) {
-      node.run('ip', ...command.split(' '));
-    }
-    const looks = [
-      'link show flannel.1',
-      'address show flannel.1',
-      'neigh show dev flannel.1',
-      '-4 route show dev flannel.1',
-      '-6 route show dev flannel.1 scope global',
-    ];
-    // Whether the kernel is still looking for duplicates is its own business.
-    const look = () => looks.map((text) => node.run('ip', ...text.split(' ')).replaceAll(' tentative', ''));
-    const before = look();
-    for (const each of lab.nodes) each.start(JSON_LOG);
-    await expectTrouble(node, 'link-conflict', 'flannel.1');
-    await eventually(() => {
-      const isV6 = ({ name }: { name: string }) => name === 'flannel-v6.1';
-      expect(readOverlay(node).links.filter(isV6)).toEqual(vxlanOverlay(lab, node).links.filter(isV6));
-      const routes = vxlanOverlay(lab, node).routes.filter(({ dev }) => dev === 'flannel-v6.1');
-      expect(readOverlay(node).routes.filter(({ dev }) => dev === 'flannel-v6.1')).toEqual(routes);
-    });
-    expect(look()).toEqual(before);
-    node.run('ip', 'link', 'delete', 'flannel.1');
+    node.run('ip', 'link', 'set', 'eth0', 'mtu', '1300');
+    node.start(JSON_LOG);
+    await expectTrouble(
+      node,
+      'mtu-too-small',
+      'Interface eth0 has MTU 1300: VXLAN leaves 1230 bytes, IPv6 needs 1280',
+    );
+    node.run('ip', 'link', 'set', 'eth0', 'mtu', '1500');
     await expectRecovery(lab);
   },
   TIMEOUT_MS,
 );
 
 test(
-  'a device that holds our VNI and port is named, and waited for',
+  'a node address inside the pod network is told, and waited with for nothing',
   async () => {
     await using lab = await createLab({ nodes: 1 });
     const node = lab.node(1);
-    const taken = 'link add vx9 type vxlan id 1 dev eth0 local 192.168.77.1 dstport 8472';
-    node.run('ip', ...taken.split(' '));
-    node.start(JSON_LOG);
-    await expectTrouble(node, 'link-conflict', 'flannel.1');
-    node.run('ip', 'link', 'delete', 'vx9');
-    await expectRecovery(lab);
-  },
-  TIMEOUT_MS,
-);
-
-test(
-  'an agent without CAP_NET_ADMIN says what it lacks, makes nothing, and the next one that has it works',
-  async () => {
-    await using lab = await createLab({ nodes: 1 });
-    const weak = [
-      'setpriv',
-      '--pdeathsig',
-      'KILL',
-      '--bounding-set',
-      '-net_admin',
-      '--inh-caps',
-      '-net_admin',
-    ];
-    const command = [...weak, '--', EXECUTABLE];
-    await using node = new LabNode(lab.node(1).space, { ...lab.site, command });
-    node.start(JSON_LOG);
-    const message = await expectTrouble(node, 'netlink-denied', 'EPERM');
-    expect(message).toContain('flannel.1');
-    expect(readOverlay(node)).toEqual({
-      links: [],
-      addresses: [],
-      routes: [],
-      neighbours: [],
-      forwarding: [],
+    changeNetConf(lab, { Network: '192.168.0.0/16' });
+    await node.start(JSON_LOG).ready();
+    expect(await reasonsOf(node)).toMatchObject({
+      status: 200,
+      codes: ['network-overlap'],
+      messages: ['Address 192.168.77.1 of eth0 lies in the pod network 192.168.0.0/16'],
     });
-    expect((await node.agent.get('/livez'))?.status).toBe(200);
-    expect(await node.stop()).toBe(0);
-    await lab.startAll(JSON_LOG);
-    await expectRecovery(lab);
   },
   TIMEOUT_MS,
 );
