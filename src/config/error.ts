@@ -4,8 +4,11 @@
  * @module
  */
 
-/** What kind of mistake it is; each has its own wording. */
-export type ConfigErrorKind = 'invalid' | 'missing' | 'unknown' | 'unsupported' | 'syntax';
+/** What kinds of mistake there are; each has its own wording. `docs/operations.md` lists the same. */
+export const CONFIG_ERROR_KINDS = ['invalid', 'missing', 'unknown', 'unsupported', 'syntax'] as const;
+
+/** See {@link CONFIG_ERROR_KINDS}. */
+export type ConfigErrorKind = (typeof CONFIG_ERROR_KINDS)[number];
 
 /** One mistake in what the agent was told from outside. */
 export interface ConfigError {
