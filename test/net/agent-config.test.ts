@@ -161,6 +161,19 @@ test.each([
     parts: ['Backend.GBP', "'1'", 'true or false'],
   },
   {
+    text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlan", "Learning": "on"}}',
+    parts: ['Backend.Learning', 'on', 'true or false'],
+  },
+  {
+    text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlan", "DirectRouting": []}}',
+    parts: ['Backend.DirectRouting', '[...]', 'true or false'],
+  },
+  {
+    text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlan", "TxChecksumOffload": 0}}',
+    parts: ['Backend.TxChecksumOffload', "'0'", 'true or false'],
+  },
+  { text: '{"Network": "10.42.0.0/16", "EnableNFTables": 1}', parts: ['EnableNFTables', "'1'", 'true'] },
+  {
     text: '{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlan", "VNI": 10000000}}',
     parts: ['Backend.VNI', "'10000000'", 'too long for a device'],
   },
