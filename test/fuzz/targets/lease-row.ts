@@ -52,6 +52,13 @@ const WORDS = [
   ...['192.168.0.1', '2001:db8::1', 'node-1', 'host-gw', '"', ',', 'VXLAN'],
 ];
 
+/** What is an address, and fit for no peer or for one that is there already. */
+const ODD_ADDRESSES = [
+  ...['0.0.0.0', '224.0.0.1', '239.255.255.255', '127.0.0.1', '255.255.255.255', '192.168.0.1', '::', '::1'],
+  ...['ff02::1', 'fe80::1', '::ffff:224.0.0.1', '2001:db8::1', '00:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff'],
+  ...['01:00:5e:00:00:01', '0a:58:00:00:00:01', '0a:58:00:00:80:02', '0a:58:00:00:00:64'],
+] as const;
+
 const NETWORKS = [
   network(),
   network({ ipv6: undefined }),
@@ -72,13 +79,25 @@ export const leaseRow = target<Row>({
   ...codec,
 });
 
+/** Puts an odd address in the place of one or all. */
+function readdressed(random: Random, attributes: string): string {
+  const address = /"(?:[\da-f]+[.:]+){2,}[\da-f]+"/g;
+  const odd = () => JSON.stringify(pick(random, ODD_ADDRESSES));
+  return attributes.replaceAll(address, (one) => (random(2) === 0 ? odd() : one));
+}
+
 /** Mostly the attributes are spoiled, within their text; now and then they are freshly written first. */
 function spoilRow(random: Random, row: Row, { attributes: tail = '' }: Row): Row {
   const { attributes: told = '' } = row;
   const fresh = formatAttributes(request('a', random(65_536)));
   const attributes = random(3) === 0 ? fresh : String(told);
   const spliced = { words: WORDS, other: String(tail) };
-  const spoiled = random(3) === 0 ? attributes : spoilText(random, attributes, spliced);
+  const spoiled = pick(random, [
+    () => attributes,
+    () => readdressed(random, attributes),
+    () => spoilText(random, attributes, spliced),
+    () => spoilText(random, attributes, spliced),
+  ])();
   const changed = { ...row, attributes: spoiled };
   if (random(2) === 0) return changed;
   const column = pick(random, [
