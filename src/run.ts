@@ -11,6 +11,7 @@ import { Agent } from './agent/agent.ts';
 import { chooseIdentity } from './agent/identity.ts';
 import { AgentJournal } from './agent/journal.ts';
 import type { AgentParts } from './agent/parts.ts';
+import { waitingSentence } from './agent/sentence.ts';
 import type { HostEvent } from './agent/underlay-follower.ts';
 import { VERSION } from './cli/version.ts';
 import { systemClock } from './clock.ts';
@@ -108,7 +109,50 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
   const notifier = createNotifier({ env: process.env, pid: process.pid, send: sendDatagram });
   const service = new Service(notifier, systemClock);
   const journal = new AgentJournal({ log, limit: new LogLimit(log), onNews: () => service.changed() });
-  const kernel = await openKernel(journal, service);
+  let agent: Agent | undefined;
+  const readiness = () => agent?.readiness() ?? { ready: false, problems: journal.problems };
+  const health = new HealthServer({
+    sources: { readiness, status: () => agent?.status() },
+    clock: systemClock,
+    socketPath: settings.socketPath,
+    healthzIp: settings.healthzIp,
+    healthzPort: settings.healthzPort,
+    onAnswer: () => service.seen('answer'),
+    onProblem: (listener, trouble) => journal.problem(listener, trouble),
+  });
+  service.begin({
+    isReady: () => readiness().ready,
+    sentence: () => agent?.sentence() ?? waitingSentence(journal.problems),
+    prove: (proof) => void (proof === 'pass' ? agent?.prove() : health.probe()),
+  });
+  const kernel = await openKernel(journal, () => {
+    service.seen('pass');
+    void health.start();
+  });
+  agent = await makeAgent({ settings, network, log, journal, service, health, kernel });
+  listen(kernel, agent, journal);
+  agent.start();
+  await health.start();
+  return { agent, kernel, health, service, log };
+}
+
+/** What an agent is made with. */
+interface Surroundings extends Prepared {
+  readonly journal: AgentJournal;
+  readonly service: Service;
+  readonly health: HealthServer;
+  readonly kernel: KernelAccess;
+}
+
+async function makeAgent({
+  settings,
+  network,
+  log,
+  journal,
+  service,
+  health,
+  kernel,
+}: Surroundings): Promise<Agent> {
   const source = new SqliteLeaseSource({
     path: settings.leaseDb,
     network,
@@ -117,6 +161,7 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
     log: (text) => log.info('Lease store', { event: text }),
   });
   const trimmer = new MemoryTrimmer(systemClock.schedule);
+  trimmer.worked();
   const stateFile = new StateFile(settings.stateDir);
   const { formerLinks, published, identity, previous } = await recall({ settings, log, stateFile, source });
   const agent: Agent = new Agent({
@@ -148,29 +193,11 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
     },
     onAlive: () => service.seen('pass'),
   });
-  const health = new HealthServer({
-    sources: { readiness: () => agent.readiness(), status: () => agent.status() },
-    clock: systemClock,
-    socketPath: settings.socketPath,
-    healthzIp: settings.healthzIp,
-    healthzPort: settings.healthzPort,
-    onAnswer: () => service.seen('answer'),
-    onProblem: (listener, trouble) => journal.problem(listener, trouble),
-  });
   const subnetFile = new FileWatch({
     path: settings.subnetFile,
     moved: (observed, gone) => agent.moved(observed, gone),
   });
-  listen(kernel, agent, journal);
-  agent.start();
-  trimmer.worked();
-  await health.start();
-  service.begin({
-    isReady: () => agent.readiness().ready,
-    sentence: () => agent.sentence(),
-    prove: (proof) => void (proof === 'pass' ? agent.prove() : health.probe()),
-  });
-  return { agent, kernel, health, service, log };
+  return agent;
 }
 
 /** Lets the agent hear what the kernel announces. */
@@ -204,16 +231,19 @@ async function recall({
 }
 
 /** Netlink sockets need no privilege; without them nothing can be done but to wait (file limit, no netlink). */
-async function openKernel(journal: AgentJournal, service: Service): Promise<KernelAccess> {
+async function openKernel(journal: AgentJournal, onWait: () => void): Promise<KernelAccess> {
   for (let failures = 1; ; failures++) {
     const opened: Result<KernelAccess, Problem> = KernelAccess.open(systemClock);
     journal.problem('events', opened.ok ? undefined : opened.error);
     if (opened.ok) return opened.value;
-    service.waits(`Not ready: ${opened.error.message}. ${opened.error.remedy}`);
-    const delayMs = backOffMs(failures, { random: Math.random, firstMs: 1_000 });
+    onWait();
+    const delayMs = backOffMs(failures, { random: Math.random, firstMs: 1_000, longestMs: OPEN_MS_MAX });
     await new Promise((resolve) => setTimeout(resolve, delayMs));
   }
 }
+
+/** Each try is a sign of life, so they must not be far apart. */
+const OPEN_MS_MAX = 10_000;
 
 /** What peers have been told of this node; what the state directory remembers serves if the store cannot be read. */
 async function readPublished(source: LeaseSource, node: string): Promise<Lease | undefined> {

@@ -53,11 +53,6 @@ export class Service {
     else this.#isReady = this.#notifier.ready(sentence());
   }
 
-  /** Before there is an agent: what it waits for. */
-  waits(sentence: string): void {
-    if (this.#notifier.listened) this.#notifier.status(sentence);
-  }
-
   /** Work was done. */
   seen(proof: Proof): void {
     this.#watchdog?.seen(proof);

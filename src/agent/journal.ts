@@ -40,7 +40,7 @@ export class AgentJournal {
   readonly #log: Logger;
   readonly #limit: LogLimit;
   readonly #onNews: () => void;
-  readonly #problems = new Map<ProblemPlace, string>();
+  readonly #problems = new Map<ProblemPlace, Problem>();
   #subnets: string | undefined;
   #failing = false;
 
@@ -50,17 +50,22 @@ export class AgentJournal {
     this.#onNews = onNews;
   }
 
+  /** What is wrong at present. */
+  get problems(): readonly Problem[] {
+    return [...this.#problems.values()];
+  }
+
   /** A problem came, changed, or is over. */
   problem(place: ProblemPlace, problem: Problem | undefined): void {
-    const before = this.#problems.get(place);
+    const before = this.#problems.get(place)?.message;
     if (problem?.message === before) return;
     this.#problems.delete(place);
     // One cause may be felt in two places: it is told once, and over when it is over in both.
-    const isElsewhere = (message: string) => [...this.#problems.values()].includes(message);
+    const isElsewhere = (message: string) => this.problems.some((each) => each.message === message);
     if (problem !== undefined) {
       if (!isElsewhere(problem.message))
         this.#log.warn(problem.message, { code: problem.code, remedy: problem.remedy });
-      this.#problems.set(place, problem.message);
+      this.#problems.set(place, problem);
     } else if (before !== undefined && !isElsewhere(before)) {
       this.#log.info('Problem is over', { where: place, was: before });
     }
@@ -110,7 +115,7 @@ export class AgentJournal {
       this.#limit.for(`repair ${repaired}`).info('Repaired', { object: repaired, cause });
     const unsaid = pass.repairCount - repairLines.length;
     if (unsaid > 0) this.#limit.for('repaired more').info('Repaired more', { count: unsaid, cause });
-    const told = new Set(this.#problems.values());
+    const told = new Set(this.problems.map(({ message }) => message));
     for (const { message } of failures)
       if (!told.has(message))
         this.#limit.for(`failure ${reasonOf(message)}`).warn('Object failed', { error: message, cause });

@@ -16,6 +16,11 @@ export interface SentenceParts {
   readonly lease: Lease | undefined;
 }
 
+/** The sentence while there is no agent yet. */
+export function waitingSentence(problems: readonly Problem[]): string {
+  return stateSentence({ ready: false, problems, peers: 0, backend: '', lease: undefined });
+}
+
 /** `Ready: 12 peers, vxlan, 10.42.1.0/24`, or what stands in the way and what to do about it. */
 export function stateSentence({ ready, problems, peers, backend, lease }: SentenceParts): string {
   const subnets = [lease?.ipv4?.subnet, lease?.ipv6?.subnet].filter((each) => each !== undefined);

@@ -89,3 +89,13 @@ export function parseStatus(body: string): Result<StatusDocument, string> {
   const [issue] = parsed.issues;
   return fail(printable(`${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`));
 }
+
+const waitingSchema = v.pipe(v.string(), v.parseJson(), v.object({ problems: v.array(problemSchema) }));
+
+/** Reads what an agent answers that has only begun to start: what it waits for. */
+export function parseWaiting(body: string): string[] {
+  const parsed = v.safeParse(waitingSchema, body);
+  return parsed.success
+    ? parsed.output.problems.map(({ message, remedy }) => `${message}\n  → ${remedy}`)
+    : [];
+}

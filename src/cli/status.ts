@@ -7,7 +7,7 @@ import { isatty } from 'node:tty';
 import { parseArgs } from 'node:util';
 import { printable } from '../model/printable.ts';
 import { fail, ok, type Result } from '../model/result.ts';
-import { parseStatus } from './status-document.ts';
+import { parseStatus, parseWaiting } from './status-document.ts';
 import { formatStatusPage } from './status-page.ts';
 import { wantsColour } from './style.ts';
 
@@ -59,8 +59,8 @@ export async function statusCommand(
   }
   const answer = await askAgent(socket);
   if (!answer.ok) {
-    await stderr(`${answer.error}\n`);
-    return STATUS_EXIT.noAgent;
+    await stderr(`${answer.error.text}\n`);
+    return answer.error.exit;
   }
   const status = parseStatus(answer.value);
   if (!status.ok) {
@@ -100,7 +100,13 @@ function readOptions(
   }
 }
 
-async function askAgent(socket: string): Promise<Result<string, string>> {
+/** Why there is no document. */
+interface NoDocument {
+  readonly text: string;
+  readonly exit: number;
+}
+
+async function askAgent(socket: string): Promise<Result<string, NoDocument>> {
   try {
     const response = await fetch('http://agent/status', {
       unix: socket,
@@ -108,9 +114,15 @@ async function askAgent(socket: string): Promise<Result<string, string>> {
       headers: { Accept: 'application/json' },
     });
     const body = await response.text();
-    return response.ok ? ok(body) : fail(misunderstood(socket, `it says ${response.status}`));
+    if (response.ok) return ok(body);
+    // The agent lives and waits for what it cannot do without: it says for what.
+    if (response.status === 503) {
+      const text = ['The agent is starting', ...parseWaiting(body)].join('\n');
+      return fail({ text, exit: STATUS_EXIT.notReady });
+    }
+    return fail({ text: misunderstood(socket, `it says ${response.status}`), exit: STATUS_EXIT.noAgent });
   } catch (error) {
-    return fail(noAnswer(printable(socket), error));
+    return fail({ text: noAnswer(printable(socket), error), exit: STATUS_EXIT.noAgent });
   }
 }
 

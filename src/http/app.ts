@@ -22,7 +22,8 @@ export interface Readiness {
 /** Where {@link createApp} gets its answers. All are called on request only. */
 export interface AppSources {
   readonly readiness: () => Readiness;
-  readonly status: () => AgentStatus;
+  /** `undefined` as long as there is no agent yet: then it is answered why not. */
+  readonly status: () => AgentStatus | undefined;
   /** Told of an exception in one of these functions, of which the client sees only `500`. */
   readonly onError?: ((error: Error) => void) | undefined;
 }
@@ -68,7 +69,10 @@ function routesOf({ readiness, status }: AppSources): readonly Route[] {
     {
       path: '/status',
       about: 'everything that the agent knows, as JSON',
-      answer: () => answerJson(status()),
+      answer: (context) => {
+        const document = status();
+        return document === undefined ? answerReadiness(context, readiness()) : answerJson(document);
+      },
     },
   ];
 }

@@ -16,6 +16,7 @@ import {
   TIMEOUT_MS,
 } from './agent-support.ts';
 import { createLab, EXECUTABLE, type Lab, LabNode } from './lab.ts';
+import { Manager } from './manager.ts';
 
 async function expectRemedy(node: LabNode, code: string, text: string): Promise<void> {
   const { codes, remedies } = await reasonsOf(node);
@@ -156,6 +157,50 @@ test(
     await holder.exited;
     await node.agent.ready();
     await expectOverlay(node, () => vxlanOverlay(lab, node));
+  },
+  TIMEOUT_MS,
+);
+
+/** What `RestrictAddressFamilies=` without AF_NETLINK does (seccomp(2)), in the Perl that every Debian has. */
+const NO_NETLINK = `
+  my ($prctl, $socket) = splice(@ARGV, 0, 2);
+  my @load = (0x20, 0, 0); my @equal = (0x15, 0); my @give = (0x06, 0, 0);
+  my $filter = join('', map { pack('SCCL', @$_) } (
+    [@load, 0], [@equal, 3, $socket], [@load, 16], [@equal, 1, 16], [@give, 0x50000 | 97], [@give, 0x7fff0000]));
+  syscall($prctl, 38, 1, 0, 0, 0) == 0 or die $!;
+  my $program = pack('Sx6P', 6, $filter);
+  syscall($prctl, 22, 2, $program, 0, 0) == 0 or die $!;
+  exec @ARGV;
+`;
+
+test(
+  'an agent that may open no netlink socket lives, answers, and says what the unit lacks',
+  async () => {
+    await using lab = await createLab({ nodes: 1 });
+    // asm/unistd.h: prctl and socket.
+    const numbers = process.arch === 'arm64' ? ['167', '198'] : ['157', '41'];
+    const command = [
+      'setpriv',
+      '--pdeathsig',
+      'KILL',
+      '--',
+      'perl',
+      '-e',
+      NO_NETLINK,
+      ...numbers,
+      EXECUTABLE,
+    ];
+    await using node = new LabNode(lab.node(1).space, { ...lab.site, command });
+    const path = join(lab.directory, 'notify');
+    using manager = new Manager(path);
+    node.start({ ...JSON_LOG, environment: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '30000000' } });
+    await expectTrouble(node, 'netlink-failed', 'Cannot open a netlink socket: EAFNOSUPPORT');
+    await expectRemedy(node, 'netlink-failed', 'RestrictAddressFamilies=');
+    expect((await node.agent.get('/status'))?.status).toBe(503);
+    expect((await node.agent.get('/livez'))?.text).toBe('alive');
+    await manager.next('STATUS=Not ready: Cannot open a netlink socket: EAFNOSUPPORT. Allow netlink', 0);
+    await manager.next('WATCHDOG=1\nEXTEND_TIMEOUT_USEC=', 0);
+    expect(await node.stop()).toBe(0);
   },
   TIMEOUT_MS,
 );

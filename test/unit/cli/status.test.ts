@@ -134,6 +134,21 @@ test('statusCommand() does not trust what answers', async () => {
   }
 });
 
+test('statusCommand() says what an agent waits for that has only begun to start', async () => {
+  const path = join(directory, 'starting.sock');
+  const problems = [{ code: 'netlink-failed', message: 'Cannot open \u001b[2J', remedy: 'Raise it' }];
+  const starting = Bun.serve({
+    unix: path,
+    fetch: () => Response.json({ ready: false, problems }, { status: 503 }),
+  });
+  expect(await run(['--socket', path])).toEqual({
+    code: 3,
+    out: '',
+    err: 'The agent is starting\nCannot open \\u001b[2J\n  → Raise it\n',
+  });
+  await starting.stop(true);
+});
+
 test('statusCommand() prints JSON that is nested too deep to be indented', async () => {
   const path = join(directory, 'deep.sock');
   const body = `{"node":"x","ready":true,"y":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;

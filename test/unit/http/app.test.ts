@@ -50,6 +50,13 @@ test('createApp() gives the reasons of a 503 in words, one to a line, without co
   );
 });
 
+test('createApp() has no status before there is an agent, but its reasons', async () => {
+  const starting = { ...TROUBLED, status: () => undefined };
+  const { status, body } = await ask(starting, '/status', { headers: { Accept: 'application/json' } });
+  expect(status).toBe(503);
+  expect(JSON.parse(body)).toMatchObject({ ready: false, problems: [{ code: 'interface-missing' }, {}] });
+});
+
 test('createApp() gives the reasons as JSON to whoever prefers it', async () => {
   const json = async (path: string, accept?: string) => {
     const answer = await ask(TROUBLED, path, accept === undefined ? {} : { headers: { Accept: accept } });
