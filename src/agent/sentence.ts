@@ -25,7 +25,11 @@ export function waitingSentence(problems: readonly Problem[]): string {
 export function stateSentence({ ready, problems, peers, backend, lease }: SentenceParts): string {
   const subnets = [lease?.ipv4?.subnet, lease?.ipv6?.subnet].filter((each) => each !== undefined);
   const count = `${peers} ${peers === 1 ? 'peer' : 'peers'}`;
-  const well = ready ? `Ready: ${[count, backend, ...subnets].join(', ')}` : 'Not ready';
+  const well = ready
+    ? `Ready: ${[count, backend, ...subnets].join(', ')}`
+    : problems.length > 0
+      ? 'Not ready'
+      : 'Starting';
   const [first] = problems;
   if (first === undefined) return well;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
