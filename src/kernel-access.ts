@@ -6,19 +6,23 @@
 import { attachFilter, type NetlinkSocket, openNetlink } from '../ffi/socket.ts';
 import { type Watch, watchNetlink } from '../ffi/watch.ts';
 import { type EventSink, readEvents } from './kernel/events.ts';
+import { deleteLink } from './kernel/links.ts';
 import { LinuxKernel } from './kernel/linux.ts';
 import { readHost } from './kernel/underlay.ts';
 import type { Clock, Timer } from './model/clock.ts';
 import type { Ip } from './model/ip.ts';
 import { type Problem, problem } from './model/problem.ts';
 import { fail, ok, type Result } from './model/result.ts';
-import { errnoName } from './netlink/error.ts';
+import { ERRNO, errnoName } from './netlink/error.ts';
 import { eventFilter } from './netlink/event-filter.ts';
 import { NETLINK_GENERIC } from './netlink/generic.ts';
 import { NETLINK_ROUTE, RTMGRP } from './netlink/route.ts';
 import { Session } from './netlink/session.ts';
 import type { Claims } from './reconcile/target.ts';
 import type { HostSnapshot } from './underlay/snapshot.ts';
+
+/** A slash is in no name of a device (`dev_valid_name`). */
+const IMPOSSIBLE_NAME = 'no/device';
 
 const GROUPS =
   RTMGRP.LINK |
@@ -86,6 +90,14 @@ export class KernelAccess {
     // Before the first look at the kernel this is all that tells which link an address event is about.
     for (const link of host.value.links) if (!this.#claims.links.has(link.name)) this.target.links.set(link);
     return host;
+  }
+
+  /**
+   * Whether the kernel lets this process change its network. Every request but a read is refused for want of
+   * CAP_NET_ADMIN before it is looked at (`rtnetlink_rcv_msg`), and there is no device of this name.
+   */
+  mayChange(): boolean {
+    return this.#route.execute(deleteLink(IMPOSSIBLE_NAME))?.errno !== ERRNO.EPERM;
   }
 
   /** Says what is ours: events are told apart by it. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-const COMMANDS = ['run', 'status', 'version', 'demo', 'help'] as const;
+const COMMANDS = ['run', 'status', 'cleanup', 'version', 'demo', 'help'] as const;
 
 /** Runs the command and gives back the exit status. */
 async function main(args: readonly string[]): Promise<number> {
@@ -15,6 +15,8 @@ async function main(args: readonly string[]): Promise<number> {
       return (await import('./cli/version.ts')).versionCommand(rest);
     case 'status':
       return (await import('./cli/status.ts')).statusCommand(rest);
+    case 'cleanup':
+      return (await import('./cleanup/command.ts')).cleanupCommand(rest);
     case 'demo':
       return (await import('./cli/demo/command.ts')).demoCommand(rest);
     case 'help':

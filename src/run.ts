@@ -38,7 +38,7 @@ import type { Settings } from './model/settings.ts';
 import { createNotifier } from './sd-notify.ts';
 import { Service } from './service.ts';
 import { SqliteLeaseSource } from './store/sqlite/source.ts';
-import { StateFile } from './store/state-file.ts';
+import { digestOf, StateFile } from './store/state-file.ts';
 
 /** A pass of so many changes leaves some hundred kilobytes of garbage. */
 const CHANGES_WORTH_TRIMMING = 200;
@@ -181,9 +181,10 @@ async function makeAgent({
     whoIs: processAtPort,
     yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
     journal,
-    onClaims: (claims) => {
+    onClaims: (claims, [subnetEnv]) => {
       kernel.setClaims(claims);
-      return stateFile.save({ ...identity, links: [...claims.links].sort() });
+      const subnetEnvDigest = subnetEnv && digestOf(subnetEnv.text);
+      return stateFile.save({ ...identity, links: [...claims.links].sort(), subnetEnvDigest });
     },
     otherProblems: () => health.problems(),
     onWork: (changes) => {

@@ -39,6 +39,7 @@ const AREAS: Readonly<Record<string, Area>> = {
     values: ['src/model', 'src/ipam', 'src/clock.ts', 'src/write-file.ts', 'valibot', 'bun:sqlite', 'node:*'],
     types: ['src/reconcile/target.ts'],
   },
+  'src/removal': { values: ['src/model'], types: ['src/reconcile/target.ts'] },
   'src/http': { values: ['src/model', 'hono', 'node:*'], types: ['src/reconcile'] },
   'src/agent': {
     values: ['src/model', 'src/plan', 'src/reconcile', 'src/underlay'],
@@ -49,6 +50,7 @@ const AREAS: Readonly<Record<string, Area>> = {
   'src/cli/demo': {
     values: ['src/model', 'src/config', 'src/cli', 'src/netlink', 'ffi', 'valibot', 'node:*'],
   },
+  'src/cli/cleanup': { values: ['src/model', 'src/config', 'src/cli', 'src/removal'] },
   // What every part may use, and what belongs to none.
   'src/clock.ts': { values: ['src/model'] },
   'src/log.ts': { values: ['src/model', 'node:fs'] },
@@ -63,6 +65,7 @@ const AREAS: Readonly<Record<string, Area>> = {
     types: ['src/reconcile/target.ts', 'src/underlay/snapshot.ts'],
   },
   'src/run.ts': { values: ['src', 'ffi', 'k3s', 'arm/memory.ts', 'node:*'] },
+  'src/cleanup': { values: ['src', 'ffi', 'k3s', 'node:*'] },
   'src/main.ts': { values: [] },
   ffi: { values: ['bun:ffi', 'node:*'], types: ['src/netlink/session.ts'] },
   k3s: { values: ['src/model', 'src/config', 'valibot', 'node:*'] },
@@ -89,6 +92,7 @@ const PURE: Readonly<Record<string, readonly RegExp[]>> = {
   'src/plan': [IMPURE, ASYNCHRONOUS],
   'src/ipam': [IMPURE, ASYNCHRONOUS],
   'src/underlay': [IMPURE, ASYNCHRONOUS],
+  'src/removal': [IMPURE, ASYNCHRONOUS],
   'src/netlink': [IMPURE, ASYNCHRONOUS],
   'src/model': [IMPURE],
   'src/reconcile': [IMPURE],

@@ -240,7 +240,7 @@ export class Agent {
     const networks = this.#families.flatMap((family) => networkFamily(network, family)?.network ?? []);
     const claims = { links: new Set([...links, ...this.#formerLinks]), networks };
     this.#formerLinks = this.#formerLinks.filter((name) => !links.includes(name));
-    this.#claims.keep(claims);
+    this.#claims.keep(claims, desired.files);
     this.#reconciler.setDesired(desired, claims, cause);
   }
 

@@ -5,15 +5,19 @@
  */
 import { backOffMs } from '../model/back-off.ts';
 import type { Clock, Timer } from '../model/clock.ts';
+import type { FileObject } from '../model/objects.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Claims } from '../reconcile/target.ts';
+
+/** Takes what is claimed, before anything of it is made; gives back why it could not be written down. */
+export type OnClaims = (claims: Claims, files: readonly FileObject[]) => Problem | undefined;
 
 /** What the keeper needs. */
 export interface ClaimsKeeperOptions {
   readonly clock: Clock;
   readonly random: () => number;
-  /** Takes the claims, and says why they could not be written down. */
-  readonly onClaims: (claims: Claims) => Problem | undefined;
+  /** Takes the claims and the files that will be written, and says why they could not be written down. */
+  readonly onClaims: OnClaims;
   /** Called when the trouble changes: `undefined` when it is over. */
   readonly onProblem: (problem: Problem | undefined) => void;
 }
@@ -35,22 +39,22 @@ export class ClaimsKeeper {
   }
 
   /** Hands out the claims. */
-  keep(claims: Claims): void {
+  keep(claims: Claims, files: readonly FileObject[]): void {
     this.#attempts = 0;
-    this.#try(claims);
+    this.#try(claims, files);
   }
 
   stop(): void {
     this.#retry?.cancel();
   }
 
-  #try(claims: Claims): void {
+  #try(claims: Claims, files: readonly FileObject[]): void {
     const { clock, random, onClaims, onProblem } = this.#options;
     this.#retry?.cancel();
-    this.#problem = onClaims(claims);
+    this.#problem = onClaims(claims, files);
     onProblem(this.#problem);
     if (this.#problem === undefined) return;
     this.#attempts++;
-    this.#retry = clock.schedule(backOffMs(this.#attempts, { random }), () => this.#try(claims));
+    this.#retry = clock.schedule(backOffMs(this.#attempts, { random }), () => this.#try(claims, files));
   }
 }

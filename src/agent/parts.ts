@@ -11,8 +11,9 @@ import type { NetworkConfig } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Result } from '../model/result.ts';
 import type { Settings } from '../model/settings.ts';
-import type { Claims, Target } from '../reconcile/target.ts';
+import type { Target } from '../reconcile/target.ts';
 import type { HostSnapshot } from '../underlay/snapshot.ts';
+import type { OnClaims } from './claims-keeper.ts';
 import type { Identity } from './identity.ts';
 import type { AgentJournal } from './journal.ts';
 import type { PreviousSubnets } from './lease-request.ts';
@@ -41,7 +42,7 @@ export interface AgentParts {
   readonly yieldNow: () => Promise<void>;
   readonly journal: AgentJournal;
   /** Told what is claimed, before anything of it is made. */
-  readonly onClaims: (claims: Claims) => Problem | undefined;
+  readonly onClaims: OnClaims;
   /** Problems of parts that the agent does not know. */
   readonly otherProblems: () => readonly Problem[];
   /** Called after every pass with the number of changes that it made. */

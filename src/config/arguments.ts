@@ -8,7 +8,7 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { fail, ok, type Result } from '../model/result.ts';
 import { type ConfigError, missing } from './error.ts';
 import { type GivenFlag, type GivenFlags, parseFlagValue } from './flag-values.ts';
-import { FLAGS, type Flag, flagNamed } from './flags.ts';
+import { FLAGS, type Flag } from './flags.ts';
 import { parseGoBool } from './go-values.ts';
 import { nearest } from './nearest.ts';
 
@@ -17,16 +17,24 @@ export type ParsedArguments =
   | { readonly kind: 'help' }
   | { readonly kind: 'flags'; readonly given: GivenFlags };
 
-/** Reads the arguments after the command's name; the first mistake is the answer. */
-export function parseArguments(argv: readonly string[]): Result<ParsedArguments, ConfigError> {
-  const occurrences = scan(argv);
+/**
+ * Reads the arguments after the command's name; the first mistake is the answer. A command that takes the agent's
+ * flags and some of its own names those in `more`.
+ */
+export function parseArguments(
+  argv: readonly string[],
+  more: readonly Flag[] = [],
+): Result<ParsedArguments, ConfigError> {
+  const flags: FlagTable = new Map([...FLAGS, ...more].map((flag) => [flag.name, flag]));
+  const occurrences = scan(argv, flags);
   // Who asks for help gets it, whatever else is on the line.
   if (occurrences.some(({ kind, name }) => kind === 'flag' && isHelp(name))) return ok({ kind: 'help' });
   const given = new Map<string, GivenFlag>();
   for (const [index, occurrence] of occurrences.entries()) {
-    if (occurrence.kind === 'stray') return fail(strayArgument(occurrence.name, occurrences[index - 1]));
-    const flag = flagNamed(occurrence.name);
-    if (flag === undefined) return fail(unknownFlag(occurrence.name));
+    if (occurrence.kind === 'stray')
+      return fail(strayArgument(occurrence.name, occurrences[index - 1], flags));
+    const flag = flags.get(occurrence.name);
+    if (flag === undefined) return fail(unknownFlag(occurrence.name, flags));
     const value = occurrence.value ?? (flag.spec.type === 'bool' ? 'true' : undefined);
     if (value === undefined) return fail(missing(flag.name, `'--${flag.name} ${flag.valueName}'`));
     const parsed = parseFlagValue(flag, { key: flag.name, value });
@@ -45,19 +53,22 @@ interface Occurrence {
   readonly value: string | undefined;
 }
 
-const OPTIONS: ParseArgsOptionsConfig = Object.fromEntries(
-  FLAGS.map(({ name, spec }) => [
-    name,
-    { type: spec.type === 'bool' ? 'boolean' : 'string', multiple: true },
-  ]),
-);
+type FlagTable = ReadonlyMap<string, Flag>;
 
-function scan(argv: readonly string[]): Occurrence[] {
+function optionsOf(flags: FlagTable): ParseArgsOptionsConfig {
+  const options = [...flags.values()].map(({ name, spec }) => {
+    const type: 'boolean' | 'string' = spec.type === 'bool' ? 'boolean' : 'string';
+    return [name, { type, multiple: true }] as const;
+  });
+  return Object.fromEntries(options);
+}
+
+function scan(argv: readonly string[], flags: FlagTable): Occurrence[] {
   // To parseArgs a single dash means a group of one-letter options, which Go does not have.
   const args = argv.map((argument) => (/^-[^-]/.test(argument) ? `-${argument}` : argument));
   const { tokens } = parseArgs({
     args,
-    options: OPTIONS,
+    options: optionsOf(flags),
     strict: false,
     allowPositionals: true,
     tokens: true,
@@ -80,14 +91,14 @@ function isHelp(name: string): boolean {
   return name === 'h' || name === 'help';
 }
 
-function unknownFlag(name: string): ConfigError {
-  const meant = nearest(name, ['help', ...FLAGS.map((flag: Flag) => flag.name)]);
+function unknownFlag(name: string, flags: FlagTable): ConfigError {
+  const meant = nearest(name, ['help', ...flags.keys()]);
   const hint = meant === undefined ? '' : `; did you mean '${meant}'?`;
   return { kind: 'unknown', key: name, value: undefined, expected: `a flag that --help lists${hint}` };
 }
 
-function strayArgument(argument: string, before: Occurrence | undefined): ConfigError {
-  const isBool = before?.value === undefined && flagNamed(before?.name ?? '')?.spec.type === 'bool';
+function strayArgument(argument: string, before: Occurrence | undefined, flags: FlagTable): ConfigError {
+  const isBool = before?.value === undefined && flags.get(before?.name ?? '')?.spec.type === 'bool';
   const expected =
     isBool && parseGoBool(argument) !== undefined
       ? `'--${before?.name}=${argument}' if it is the value of that flag`

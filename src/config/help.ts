@@ -15,6 +15,7 @@ const FLAG_INDENT = 35;
 const COMMANDS: readonly (readonly [name: string, help: string])[] = [
   ['run', "the agent: leases this node's subnet and connects it with the others (the default)"],
   ['status', 'what the agent of this node does, for a person to read'],
+  ['cleanup', 'takes flannelette off this node; cleanup --help says more'],
   ['version', 'the version; with --json for programs'],
   ['demo', 'three nodes in network namespaces of their own, broken and repaired before your eyes'],
 ];
@@ -23,7 +24,7 @@ const INTRODUCTION = `flannelette: flannel for small nodes
 
 Usage
   flannelette [run] [flags]
-  flannelette status|version|demo
+  flannelette status|cleanup|version|demo
   flannelette --help`;
 
 const SYNTAX = `Flags of run

@@ -88,7 +88,7 @@ function pathsOf({ netConfigPath, leaseDb, subnetFile, stateDir, socketPath }: S
 function checkedSettings(check: Check, input: SettingsInput): Settings {
   const { given } = check;
   return {
-    nodeName: nodeName(check, input),
+    nodeName: checkNodeName(check, input),
     netConfigPath: checkFile(check, 'net-config-path'),
     subnetFile: checkFile(check, 'subnet-file'),
     stateDir: checkPath(check, 'state-dir'),
@@ -133,7 +133,10 @@ function ignoredFlags(given: GivenFlags): string[] {
 
 /** Kubernetes' limit for the name of a node (a DNS subdomain, RFC 1123). */
 /** NODE_NAME as it is, else the host name as the kubelet makes it a node's: trimmed and in lower case. */
-function nodeName(check: Check, { env, hostName }: SettingsInput): string {
+export function checkNodeName(
+  check: Check,
+  { env, hostName }: Pick<SettingsInput, 'env' | 'hostName'>,
+): string {
   const { NODE_NAME: told = '' } = env;
   const [key, name] = told === '' ? ['host name', hostName.trim().toLowerCase()] : ['NODE_NAME', told];
   const expected = `a node name of 1 to ${NODE_NAME_LENGTH_MAX} letters, digits and signs without spaces`;

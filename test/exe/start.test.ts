@@ -15,6 +15,7 @@ const LOADED: Readonly<Record<string, readonly (typeof PARTS)[number][]>> = {
   'src/cli/version.ts': [],
   'src/config/help.ts': [],
   'src/cli/status.ts': ['valibot'],
+  'src/cleanup/command.ts': ['valibot', 'bun:sqlite', 'bun:ffi'],
   'src/cli/demo/command.ts': ['valibot', 'bun:ffi'],
   'src/run.ts': ['hono', 'valibot', 'bun:sqlite', 'bun:ffi'],
 };

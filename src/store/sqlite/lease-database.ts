@@ -19,7 +19,7 @@ import {
   readPeerRow,
   readRow,
 } from './lease-row.ts';
-import { prepareConnection } from './schema.ts';
+import { type Access, prepareConnection } from './schema.ts';
 
 /** Where the database stands. */
 export interface DatabaseState {
@@ -60,14 +60,17 @@ export class LeaseDatabase {
     this.#inode = inode;
   }
 
-  /** Opens a database that exists. */
-  static open(path: string): LeaseDatabase {
+  /** Opens a database that exists; one that is opened to `read` stays as it is. */
+  static open(path: string, access: Access = 'write'): LeaseDatabase {
     const inode = inodeOf(path);
-    const db = new Database(path, { readwrite: true, create: false });
+    const db = new Database(
+      path,
+      access === 'write' ? { readwrite: true, create: false } : { readonly: true },
+    );
     try {
       // The log is never deleted, so nobody can delete that of a database made in this one's place.
       db.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1);
-      prepareConnection(db);
+      prepareConnection(db, access);
       const lease = new LeaseDatabase(path, db, inode);
       lease.checkPlace();
       return lease;

@@ -56,12 +56,15 @@ PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
+/** What a connection may do. */
+export type Access = 'read' | 'write';
+
 /**
- * Sets a new connection up, and makes the tables if the file is empty.
+ * Sets a new connection up, and makes the tables if the file is empty and it may.
  *
  * @throws RefusedError if the file is not ours to use, SQLiteError
  */
-export function prepareConnection(db: Database): void {
+export function prepareConnection(db: Database, access: Access = 'write'): void {
   db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   // In one transaction: between two reads another agent may make the tables, and they would seem a stranger's.
   const isEmpty = within(db, 'BEGIN', () => checkVersion(db)) === 0;
@@ -75,7 +78,7 @@ export function prepareConnection(db: Database): void {
   db.run('PRAGMA journal_size_limit = 1048576');
   db.run('PRAGMA synchronous = NORMAL');
   db.run('PRAGMA trusted_schema = OFF');
-  if (isEmpty) createTables(db);
+  if (isEmpty && access === 'write') createTables(db);
 }
 
 /** Reads nothing but the header, and writes nothing. */

@@ -27,7 +27,7 @@ function make() {
 
 test('ClaimsKeeper hands out claims at once', () => {
   const { keeper, kept, clock } = make();
-  keeper.keep(claims('flannel.1'));
+  keeper.keep(claims('flannel.1'), []);
   expect(kept).toEqual(['flannel.1']);
   expect([keeper.problem, clock.pendingCount]).toEqual([undefined, 0]);
 });
@@ -35,7 +35,7 @@ test('ClaimsKeeper hands out claims at once', () => {
 test('ClaimsKeeper tries again until they are written down', async () => {
   const { keeper, kept, told, state, clock } = make();
   state.fails = true;
-  keeper.keep(claims('flannel.1'));
+  keeper.keep(claims('flannel.1'), []);
   await clock.advance(1_000);
   expect(keeper.problem?.code).toBe('state-unwritable');
   expect(kept.length).toBeGreaterThan(2);
@@ -48,8 +48,8 @@ test('ClaimsKeeper tries again until they are written down', async () => {
 test('ClaimsKeeper tries again with the last claims only', async () => {
   const { keeper, kept, state, clock } = make();
   state.fails = true;
-  keeper.keep(claims('flannel.1'));
-  keeper.keep(claims('flannel.7'));
+  keeper.keep(claims('flannel.1'), []);
+  keeper.keep(claims('flannel.7'), []);
   kept.length = 0;
   await clock.advance(10_000);
   expect(new Set(kept)).toEqual(new Set(['flannel.7']));

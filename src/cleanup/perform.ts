@@ -1,0 +1,83 @@
+/**
+ * Removes what was decided on, and sees that it is gone.
+ *
+ * @module
+ */
+import { rmdirSync, unlinkSync } from 'node:fs';
+import type { Problem } from '../model/problem.ts';
+import type { Result } from '../model/result.ts';
+import type { Change, Target } from '../reconcile/target.ts';
+import type { Removal } from '../removal/decide.ts';
+import type { LeaseStep, ObjectStep, Outcome, Step } from '../removal/step.ts';
+import { errnoName } from '../store/sqlite/failure.ts';
+
+/** What the work is done with. */
+export interface Tools {
+  readonly target: Pick<Target, 'apply'>;
+  /** What of the kernel would still have to be removed. */
+  readonly remaining: () => Result<readonly ObjectStep[], { readonly message: string }>;
+  readonly release: (step: LeaseStep) => Promise<Result<number, Problem>>;
+}
+
+/**
+ * Does the steps in order. While the kernel keeps something, the lease stays, so that nobody else gets the subnet;
+ * and what the node remembers stays for as long as it is needed to do this again.
+ */
+export async function perform(removal: Removal, tools: Tools): Promise<readonly Outcome[]> {
+  const kernel = removeObjects(removal.kernel, tools);
+  const network = removal.network.map((step) => attempt(step, () => unlinkSync(step.path)));
+  const lease = hasFailed(kernel)
+    ? removal.lease.map((step) => kept(step, 'kept until the kernel has nothing left that belongs to it'))
+    : await Promise.all(removal.lease.map((step) => giveBack(step, tools)));
+  const state =
+    hasFailed(kernel) || hasFailed(network)
+      ? removal.state.map((step) => kept(step, 'kept so that this can be run again'))
+      : removal.state.map((step) =>
+          attempt(step, () => (step.kind === 'directory' ? rmdirSync(step.path) : unlinkSync(step.path))),
+        );
+  return [...kernel, ...network, ...lease, ...state];
+}
+
+function hasFailed(outcomes: readonly Outcome[]): boolean {
+  return outcomes.some(({ error }) => error !== undefined);
+}
+
+function kept(step: Step, error: string): Outcome {
+  return { step, error };
+}
+
+/** What the kernel has answered is not the end of it: another program may put back what was removed. */
+function removeObjects(steps: readonly ObjectStep[], { target, remaining }: Tools): Outcome[] {
+  if (steps.length === 0) return [];
+  const changes = steps.map(({ object }): Change => ({ verb: 'remove', object, why: 'cleanup' }));
+  const failures = target.apply(changes);
+  const look = remaining();
+  const stillThere = new Set(look.ok ? look.value.map(({ object }) => JSON.stringify(object)) : []);
+  return steps.map((step, i) => {
+    const failure = failures.get(i)?.message ?? (look.ok ? undefined : look.error.message);
+    if (failure !== undefined) return { step, error: failure };
+    const isBack = stillThere.has(JSON.stringify(step.object));
+    return {
+      step,
+      error: isBack ? 'it was removed and is there again: another program makes it' : undefined,
+    };
+  });
+}
+
+async function giveBack(step: LeaseStep, { release }: Tools): Promise<Outcome> {
+  const released = await release(step);
+  if (released.ok) return { step, error: undefined };
+  const { message, remedy } = released.error;
+  return { step, error: `${message}. ${remedy}` };
+}
+
+/** A file that has gone by itself is gone. */
+function attempt(step: Step, remove: () => void): Outcome {
+  try {
+    remove();
+    return { step, error: undefined };
+  } catch (error) {
+    if (errnoName(error) === 'ENOENT') return { step, error: undefined };
+    return { step, error: error instanceof Error ? error.message : String(error) };
+  }
+}

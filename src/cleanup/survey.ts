@@ -1,0 +1,134 @@
+/**
+ * Finds what there is on the node besides the kernel's objects, and changes nothing.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { chooseIdentity } from '../agent/identity.ts';
+import type { CleanupSettings } from '../config/cleanup-settings.ts';
+import { readSubnetEnv } from '../config/subnet-env.ts';
+import type { Mac } from '../model/ip.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Result } from '../model/result.ts';
+import type {
+  DirectoryFindings,
+  Findings,
+  LeaseFindings,
+  SocketFindings,
+  StateFindings,
+  SubnetEnvFindings,
+} from '../removal/findings.ts';
+import { errnoName } from '../store/sqlite/failure.ts';
+import type { LeaseSurvey } from '../store/sqlite/release.ts';
+import { digestOf, EMPTY_STATE, isStateFileName, type NodeState, readState } from '../store/state-file.ts';
+
+/** What was read before the survey, because it may end the command. */
+export interface Known {
+  readonly socket: SocketFindings;
+  /** `undefined` if there is no database to read. */
+  readonly leases: Result<LeaseSurvey, Problem> | undefined;
+}
+
+/** Everything but what the kernel has. */
+export function surveyFiles(settings: CleanupSettings, known: Known): Omit<Findings, 'kernel'> {
+  const { nodeName, stateDir, subnetFile, socketPath } = settings;
+  const { state, findings } = surveyState(stateDir);
+  const own = known.leases?.ok === true ? known.leases.value.own?.lease : undefined;
+  // A directory of the socket's with another name may be anybody's.
+  const socketDirectory = dirname(socketPath);
+  const directories = new Set([
+    ...(basename(socketDirectory) === 'flannelette' ? [socketDirectory] : []),
+    stateDir.replace(/(?<=.)\/+$/, ''),
+  ]);
+  return {
+    node: nodeName,
+    state: findings,
+    subnetEnv: surveySubnetEnv(subnetFile),
+    leases: leaseFindings(settings.leaseDb, known.leases),
+    socket: known.socket,
+    halfWritten: halfWritten(subnetFile),
+    directories: [...directories].flatMap(surveyDirectory),
+    macs: addressesOf(nodeName, state, own),
+  };
+}
+
+function leaseFindings(path: string | undefined, survey: Known['leases']): LeaseFindings {
+  if (path === undefined) return { kind: 'unnamed' };
+  if (survey === undefined) return { kind: 'none', path };
+  if (!survey.ok)
+    return { kind: 'unreadable', path, message: survey.error.message, remedy: survey.error.remedy };
+  const { own, peers, others } = survey.value;
+  return { kind: 'read', path, own: own?.subnets, peers, others };
+}
+
+function surveyState(directory: string): { state: NodeState; findings: StateFindings } {
+  const reading = readState(directory);
+  const state = reading.kind === 'state' ? reading.state : EMPTY_STATE;
+  const ours = (namesIn(directory) ?? []).filter(isStateFileName);
+  const file = reading.kind === 'state' ? 'read' : reading.kind;
+  const reason = reading.kind === 'unreadable' ? reading.reason : undefined;
+  return {
+    state,
+    findings: { directory, file, reason, links: state.links, subnetEnvDigest: state.subnetEnvDigest, ours },
+  };
+}
+
+function surveySubnetEnv(path: string): SubnetEnvFindings {
+  try {
+    const text = readFileSync(path, 'utf8');
+    const { ipv4, ipv6 } = readSubnetEnv(text);
+    const subnets = [ipv4.subnet, ipv6.subnet].filter((subnet) => subnet !== undefined);
+    return { kind: 'read', path, subnets, digest: digestOf(text) };
+  } catch (error) {
+    if (isMissing(error)) return { kind: 'none', path };
+    return { kind: 'unreadable', path, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** What a process of ours that was ended while it wrote has left beside the file. */
+function halfWritten(path: string): string[] {
+  const isOurs = new RegExp(`^${RegExp.escape(basename(path))}\\.\\d+\\.tmp$`);
+  return (namesIn(dirname(path)) ?? [])
+    .filter((name) => isOurs.test(name))
+    .map((name) => `${dirname(path)}/${name}`);
+}
+
+function surveyDirectory(path: string): DirectoryFindings[] {
+  const entries = namesIn(path);
+  return entries === undefined ? [] : [{ path, entries: entries.sort() }];
+}
+
+/** The names in a directory; `undefined` if there is none, or none that can be read. */
+function namesIn(directory: string): string[] | undefined {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return undefined;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return errnoName(error) === 'ENOENT' || errnoName(error) === 'ENOTDIR';
+}
+
+/** The addresses that the agent chooses from, each source by itself. */
+function addressesOf(nodeName: string, remembered: NodeState, published: Lease | undefined): Set<Mac> {
+  const machineId = readMachineId();
+  const nothing = { macIpv4: undefined, macIpv6: undefined };
+  const identities = [
+    chooseIdentity({ published, remembered: nothing, nodeName, machineId }),
+    chooseIdentity({ published: undefined, remembered, nodeName, machineId }),
+    chooseIdentity({ published: undefined, remembered: nothing, nodeName, machineId }),
+  ];
+  return new Set(identities.flatMap(({ macIpv4, macIpv6 }) => [macIpv4, macIpv6]));
+}
+
+function readMachineId(): string {
+  try {
+    return readFileSync('/etc/machine-id', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * What `flannelette cleanup` is told: the agent's flags and environment, of which it needs those that say where
+ * things are, and switches of its own.
+ *
+ * @module
+ */
+import { fail, ok, type Result } from '../model/result.ts';
+import type { Settings } from '../model/settings.ts';
+import { parseArguments } from './arguments.ts';
+import { type Check, checkFile, checkPath, checkSocket } from './checks.ts';
+import { addEnvironment } from './environment.ts';
+import type { ConfigError } from './error.ts';
+import { type GivenFlags, textOf } from './flag-values.ts';
+import type { Flag } from './flags.ts';
+import { checkNodeName, type SettingsInput } from './settings.ts';
+
+/** Where the agent of this node keeps things, and what is to be done about them. */
+export interface CleanupSettings
+  extends Pick<Settings, 'nodeName' | 'netConfigPath' | 'subnetFile' | 'stateDir' | 'socketPath'> {
+  /** `undefined` if none was named: then no lease is looked for. */
+  readonly leaseDb: string | undefined;
+  /** Only say what would be removed. */
+  readonly dryRun: boolean;
+  /** Take what flanneld of this node has left too. */
+  readonly adopt: boolean;
+  /** For programs. */
+  readonly json: boolean;
+}
+
+/** What the command line of `cleanup` asks for. */
+export type ParsedCleanup =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'settings'; readonly settings: CleanupSettings };
+
+/** The switches that only `cleanup` has, in the order of its help. */
+const SWITCHES = {
+  'dry-run': 'print what would be removed, as commands, and change nothing',
+  adopt: 'also take what flanneld of this node has left: its VXLAN devices, and its routes to leased subnets',
+  json: 'print one JSON object',
+} as const;
+
+/** The names and the help of the switches that only `cleanup` has. */
+export const CLEANUP_FLAGS: readonly Flag[] = Object.entries(SWITCHES).map(([name, help]) => ({
+  name,
+  help,
+  spec: { type: 'bool', fallback: false },
+  valueName: '',
+  section: 'Cleanup',
+  support: 'acted-on',
+}));
+
+/**
+ * Reads the arguments after `cleanup` and the environment; the first mistake is the answer. All flags of `run` are
+ * taken, so that those of a unit file can be given as they are; those that say nothing about places are passed over.
+ */
+export function parseCleanupSettings(input: SettingsInput): Result<ParsedCleanup, ConfigError> {
+  const parsed = parseArguments(input.argv, CLEANUP_FLAGS);
+  if (!parsed.ok) return parsed;
+  if (parsed.value.kind === 'help') return ok({ kind: 'help' });
+  const given = addEnvironment(parsed.value.given, input.env);
+  if (!given.ok) return given;
+  const check: Check = { given: given.value, cwd: input.cwd, errors: [], notes: [] };
+  const settings: CleanupSettings = {
+    nodeName: checkNodeName(check, input),
+    netConfigPath: checkFile(check, 'net-config-path'),
+    subnetFile: checkFile(check, 'subnet-file'),
+    stateDir: checkPath(check, 'state-dir'),
+    socketPath: checkSocket(check),
+    leaseDb: textOf(given.value, 'lease-db') === '' ? undefined : checkFile(check, 'lease-db'),
+    dryRun: isOn(given.value, 'dry-run'),
+    adopt: isOn(given.value, 'adopt'),
+    json: isOn(given.value, 'json'),
+  };
+  const [error] = check.errors;
+  return error === undefined ? ok({ kind: 'settings', settings }) : fail(error);
+}
+
+function isOn(given: GivenFlags, name: keyof typeof SWITCHES): boolean {
+  return given.get(name)?.value === true;
+}

@@ -1,0 +1,43 @@
+/**
+ * From what was found on a node to what is removed, in which order, and what is left and why. Pure: equal findings
+ * give equal answers.
+ *
+ * @module
+ */
+import { judgeLease, judgeState, judgeSubnetEnv } from './files.ts';
+import type { Findings, Left } from './findings.ts';
+import { judgeKernel } from './kernel.ts';
+import type { DirectoryStep, FileStep, LeaseStep, ObjectStep, Step } from './step.ts';
+
+/** What is to be done, in the order of its parts: if it is interrupted, it can be done again from the start. */
+export interface Removal {
+  /** Routes, then what stands on devices, then these. */
+  readonly kernel: readonly ObjectStep[];
+  /** What tells the CNI plugin of the subnet. */
+  readonly network: readonly FileStep[];
+  readonly lease: readonly LeaseStep[];
+  /** What the node remembers of itself goes last, since it tells what is ours. */
+  readonly state: readonly (FileStep | DirectoryStep)[];
+  readonly left: readonly Left[];
+}
+
+/** Decides. With `adopt`, what flanneld of this node has left is taken too. */
+export function decide(findings: Findings, { adopt }: { readonly adopt: boolean }): Removal {
+  const { objects, left, successor } = judgeKernel(findings, adopt);
+  const network = judgeSubnetEnv(findings, successor);
+  const state = judgeState(findings, network.steps);
+  const found = objects.length + network.steps.length + state.steps.length > 0;
+  const lease = judgeLease(findings, found);
+  return {
+    kernel: objects.map((object) => ({ kind: 'object', object })),
+    network: network.steps,
+    lease: lease.steps,
+    state: state.steps,
+    left: [...left, ...network.left, ...lease.left, ...state.left],
+  };
+}
+
+/** All steps in their order. */
+export function stepsOf({ kernel, network, lease, state }: Removal): readonly Step[] {
+  return [...kernel, ...network, ...lease, ...state];
+}

@@ -1,0 +1,121 @@
+/**
+ * Whose the files are.
+ *
+ * @module
+ */
+import { describe, type RouteObject } from '../model/objects.ts';
+import type { Findings, LeaseFindings, Left } from './findings.ts';
+import { quoteForShell } from './shell.ts';
+import type { DirectoryStep, FileStep, LeaseStep } from './step.ts';
+
+/** What is to be done about one part of what was found. */
+export interface Judgement<S> {
+  readonly steps: readonly S[];
+  readonly left: readonly Left[];
+}
+
+/** Judges subnet.env: that of flanneld has the same form, so only what it says can tell. */
+export function judgeSubnetEnv(findings: Findings, successor: RouteObject | undefined): Judgement<FileStep> {
+  const { subnetEnv: file, state, leases } = findings;
+  const halfWritten = findings.halfWritten.map((path): FileStep => ({ kind: 'file', path, part: 'network' }));
+  const keep = (why: string, whose: Left['whose']) => ({
+    steps: halfWritten,
+    left: [{ what: file.path, why, whose }],
+  });
+  if (file.kind === 'none') return { steps: halfWritten, left: [] };
+  if (file.kind === 'unreadable') return keep(`it cannot be read (${file.reason})`, 'maybe');
+  if (successor !== undefined) {
+    return keep(`flanneld has taken the node over (${describe(successor)}); --adopt takes it`, 'others');
+  }
+  const own = leases.kind === 'read' ? (leases.own ?? []) : [];
+  const isLeased = file.subnets.length > 0 && file.subnets.every((subnet) => own.includes(subnet));
+  if (isLeased || file.digest === state.subnetEnvDigest) {
+    return { steps: [{ kind: 'file', path: file.path, part: 'network' }, ...halfWritten], left: [] };
+  }
+  const isTold = leases.kind === 'read' || state.subnetEnvDigest !== undefined;
+  const subnets = file.subnets.length === 0 ? 'it names no subnet' : `its subnet ${file.subnets.join(', ')}`;
+  const remedy = `; if nobody needs it: rm ${quoteForShell(file.path)}`;
+  return isTold
+    ? keep(`${subnets} is not what flannelette wrote, nor leased to this node${remedy}`, 'others')
+    : keep(`no lease and no state can be read that would tell who wrote it${remedy}`, 'maybe');
+}
+
+/** Judges the own lease, and what becomes of the database. `found` says whether there is anything else of ours. */
+export function judgeLease({ node, leases }: Findings, found: boolean): Judgement<LeaseStep> {
+  switch (leases.kind) {
+    case 'unnamed':
+      return lostLease(found, 'no database was named; give --lease-db FILE as the agent had it');
+    case 'none':
+      return lostLease(
+        found,
+        `there is no database ${quoteForShell(leases.path)}; see that --lease-db is right`,
+      );
+    case 'unreadable': {
+      const why = `${leases.message}. ${leases.remedy}`;
+      return { steps: [], left: [{ what: `the lease of node ${node}, if it has one`, why, whose: 'ours' }] };
+    }
+    case 'read': {
+      const { path, own } = leases;
+      const steps: LeaseStep[] =
+        own === undefined ? [] : [{ kind: 'lease', database: path, node, subnets: own }];
+      return { steps, left: [leftDatabase(leases)] };
+    }
+  }
+}
+
+/** Once everything else is gone, there is nothing that would tell of a lease. */
+function lostLease(found: boolean, why: string): Judgement<LeaseStep> {
+  return {
+    steps: [],
+    left: [{ what: 'the lease, if there is one', why, whose: found ? 'maybe' : 'others' }],
+  };
+}
+
+function leftDatabase({ path, others }: Extract<LeaseFindings, { kind: 'read' }>): Left {
+  const what = `lease database ${path}`;
+  if (others > 0) {
+    const why = others === 1 ? 'another node has a lease in it' : `${others} other nodes have leases in it`;
+    return { what, why, whose: 'others' };
+  }
+  const all = ['', '-wal', '-shm', '-changed'].map((suffix) => quoteForShell(`${path}${suffix}`)).join(' ');
+  return { what, why: `no other node has a lease in it; to remove it: rm -f ${all}`, whose: 'others' };
+}
+
+/** Judges what the node remembers of itself, and the directories, once the files in `going` are gone. */
+export function judgeState(
+  { state, socket, directories }: Findings,
+  going: readonly FileStep[],
+): Judgement<FileStep | DirectoryStep> {
+  const steps: (FileStep | DirectoryStep)[] = [];
+  const left: Left[] = [];
+  if (socket.kind === 'stale') steps.push({ kind: 'file', path: socket.path, part: 'state' });
+  if (socket.kind === 'foreign') left.push({ what: socket.path, why: 'it is no socket', whose: 'others' });
+  for (const name of state.ours)
+    steps.push({ kind: 'file', path: `${state.directory}/${name}`, part: 'state' });
+  if (state.file === 'unreadable') {
+    left.push({ what: state.directory, why: `it cannot be read (${state.reason ?? ''})`, whose: 'ours' });
+  }
+  const gone = new Set([...going, ...steps].map(({ path }) => path));
+  for (const { path, entries } of directories) {
+    const staying = entries.filter((name) => !gone.has(`${path}/${name}`));
+    gone.add(path);
+    if (staying.length === 0) {
+      steps.push({ kind: 'directory', path });
+      continue;
+    }
+    gone.delete(path);
+    left.push({
+      what: path,
+      why: `it holds what is not flannelette's to remove: ${listed(staying)}`,
+      whose: 'others',
+    });
+  }
+  return { steps, left };
+}
+
+const NAMES_SHOWN = 5;
+
+function listed(names: readonly string[]): string {
+  const rest = names.length - NAMES_SHOWN;
+  return `${names.slice(0, NAMES_SHOWN).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}

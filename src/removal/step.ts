@@ -1,0 +1,99 @@
+/**
+ * One thing that is to be removed, and the command with which an operator would do it.
+ *
+ * @module
+ */
+import type { Prefix } from '../model/ip.ts';
+import type { FdbObject, LinkObject, NeighbourObject, RouteObject } from '../model/objects.ts';
+import { quoteForShell } from './shell.ts';
+
+/** What flannelette puts into the kernel and an operator can take out by name. */
+export type RemovableObject = RouteObject | NeighbourObject | FdbObject | LinkObject;
+
+/** An object of the kernel. */
+export interface ObjectStep {
+  readonly kind: 'object';
+  readonly object: RemovableObject;
+}
+
+/** A file: of the data plane (`network`), or what the node remembers of itself (`state`). */
+export interface FileStep {
+  readonly kind: 'file';
+  readonly path: string;
+  readonly part: 'network' | 'state';
+}
+
+/** The node's row in the lease database. */
+export interface LeaseStep {
+  readonly kind: 'lease';
+  readonly database: string;
+  readonly node: string;
+  readonly subnets: readonly Prefix[];
+}
+
+/** A directory that has nothing in it when its turn comes. */
+export interface DirectoryStep {
+  readonly kind: 'directory';
+  readonly path: string;
+}
+
+/** See the module. */
+export type Step = ObjectStep | FileStep | LeaseStep | DirectoryStep;
+
+/**
+ * The step as a line for a shell: that of iproute2 or coreutils. No tool but this program gives a lease back, so
+ * that line is a comment.
+ */
+export function commandOf(step: Step): string {
+  switch (step.kind) {
+    case 'object':
+      return objectCommand(step.object);
+    case 'file':
+      return `rm ${quoteForShell(step.path)}`;
+    case 'directory':
+      return `rmdir ${quoteForShell(step.path)}`;
+    case 'lease':
+      return `# ${leaseText(step)}`;
+  }
+}
+
+/** The step in words where nothing is to be pasted. */
+export function titleOf(step: Step): string {
+  return step.kind === 'lease' ? leaseText(step) : commandOf(step);
+}
+
+function leaseText({ database, node, subnets }: LeaseStep): string {
+  const what = subnets.length === 0 ? 'the lease' : `the lease ${subnets.join(', ')}`;
+  return `${what} of node ${node} in ${quoteForShell(database)}`;
+}
+
+function objectCommand(object: RemovableObject): string {
+  switch (object.kind) {
+    case 'route':
+      return routeCommand(object);
+    case 'neighbour':
+      return `ip neigh del ${object.ip} dev ${object.link}`;
+    case 'fdb':
+      return `bridge fdb del ${object.mac} dev ${object.link} dst ${object.dst} self`;
+    case 'link':
+      return `ip link del ${object.name}`;
+  }
+}
+
+/** `/etc/iproute2/rt_protos`: the names that every iproute2 knows. */
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 3: 'boot', 4: 'static' };
+
+function routeCommand({ dst, gateway, link, protocol, metric }: RouteObject): string {
+  const words = ['ip route del', dst];
+  if (gateway !== undefined) words.push(`via ${gateway}`);
+  words.push(`dev ${link} proto ${PROTOCOL_NAMES[protocol] ?? protocol}`);
+  if (metric !== undefined) words.push(`metric ${metric}`);
+  return words.join(' ');
+}
+
+/** What became of a step. */
+export interface Outcome {
+  readonly step: Step;
+  /** Why it is not done; `undefined` if it is. */
+  readonly error: string | undefined;
+}
