@@ -7,8 +7,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { chooseIdentity } from '../agent/identity.ts';
 import type { CleanupSettings } from '../config/cleanup-settings.ts';
+import { parseNetConf } from '../config/net-conf.ts';
 import { readSubnetEnv } from '../config/subnet-env.ts';
-import type { Mac } from '../model/ip.ts';
+import type { Mac, Prefix } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Result } from '../model/result.ts';
@@ -37,19 +38,21 @@ export function surveyFiles(settings: CleanupSettings, known: Known): Omit<Findi
   const { state, findings } = surveyState(stateDir);
   const own = known.leases?.ok === true ? known.leases.value.own?.lease : undefined;
   // A directory of the socket's with another name may be anybody's.
-  const socketDirectory = dirname(socketPath);
   const directories = new Set([
-    ...(basename(socketDirectory) === 'flannelette' ? [socketDirectory] : []),
+    ...(basename(dirname(socketPath)) === 'flannelette' ? [dirname(socketPath)] : []),
     stateDir.replace(/(?<=.)\/+$/, ''),
   ]);
+  const { subnetEnv, networks } = surveySubnetEnv(subnetFile);
   return {
     node: nodeName,
     state: findings,
-    subnetEnv: surveySubnetEnv(subnetFile),
+    subnetEnv,
+    networks: [...networks, ...configuredNetworks(settings.netConfigPath)],
     leases: leaseFindings(settings.leaseDb, known.leases),
     socket: known.socket,
     halfWritten: halfWritten(subnetFile),
-    directories: [...directories].flatMap(surveyDirectory),
+    // What is in another goes first.
+    directories: [...directories].sort((a, b) => b.length - a.length).flatMap(surveyDirectory),
     macs: addressesOf(nodeName, state, own),
   };
 }
@@ -75,15 +78,34 @@ function surveyState(directory: string): { state: NodeState; findings: StateFind
   };
 }
 
-function surveySubnetEnv(path: string): SubnetEnvFindings {
+interface SubnetEnvSurvey {
+  readonly subnetEnv: SubnetEnvFindings;
+  readonly networks: readonly Prefix[];
+}
+
+function surveySubnetEnv(path: string): SubnetEnvSurvey {
   try {
     const text = readFileSync(path, 'utf8');
     const { ipv4, ipv6 } = readSubnetEnv(text);
     const subnets = [ipv4.subnet, ipv6.subnet].filter((subnet) => subnet !== undefined);
-    return { kind: 'read', path, subnets, digest: digestOf(text) };
+    const networks = [...ipv4.networks, ...ipv6.networks];
+    return { subnetEnv: { kind: 'read', path, subnets, digest: digestOf(text) }, networks };
   } catch (error) {
-    if (isMissing(error)) return { kind: 'none', path };
-    return { kind: 'unreadable', path, reason: error instanceof Error ? error.message : String(error) };
+    if (isMissing(error)) return { subnetEnv: { kind: 'none', path }, networks: [] };
+    const reason = error instanceof Error ? error.message : String(error);
+    return { subnetEnv: { kind: 'unreadable', path, reason }, networks: [] };
+  }
+}
+
+/** Nothing depends on the configuration: without it some routes are not mentioned. */
+function configuredNetworks(path: string): Prefix[] {
+  try {
+    const parsed = parseNetConf(readFileSync(path, 'utf8'));
+    if (!parsed.ok) return [];
+    const { ipv4, ipv6 } = parsed.value.config;
+    return [ipv4, ipv6].flatMap((family) => family?.network ?? []);
+  } catch {
+    return [];
   }
 }
 

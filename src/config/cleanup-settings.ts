@@ -35,7 +35,7 @@ export type ParsedCleanup =
 /** The switches that only `cleanup` has, in the order of its help. */
 const SWITCHES = {
   'dry-run': 'print what would be removed, as commands, and change nothing',
-  adopt: 'also take what flanneld of this node has left: its VXLAN devices, and its routes to leased subnets',
+  adopt: 'also take what flanneld has left: VXLAN devices, and routes to leased subnets',
   json: 'print one JSON object',
 } as const;
 

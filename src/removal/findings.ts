@@ -82,6 +82,8 @@ export interface Findings {
   readonly socket: SocketFindings;
   /** Files that a process left half-written, by their full paths. */
   readonly halfWritten: readonly string[];
+  /** The cluster's networks, as subnet.env and net-conf.json name them. */
+  readonly networks: readonly Prefix[];
   /** In the order in which they can go. */
   readonly directories: readonly DirectoryFindings[];
   /** The addresses that this node's devices have by lease, by state, and by derivation. */

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type Prefix, prefixBase } from '../model/ip.ts';
+import { type Prefix, prefixBase, prefixCovers } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
 import { describe, type LinkObject, ROUTE_PROTOCOL, type RouteObject } from '../model/objects.ts';
 import { foreignForm } from './device.ts';
@@ -30,31 +30,51 @@ export interface KernelJudgement {
 export function judgeKernel(findings: Findings, adopt: boolean): KernelJudgement {
   const { links, routes, entries } = findings.kernel;
   const ourDestinations = new Set(routes.filter(isOurRoute).map(({ dst }) => dst));
-  const isSuccessors = (route: RouteObject) => route.protocol === BOOT && !ourDestinations.has(route.dst);
-  const tunnels = routes.filter((route) => isSuccessors(route) && isTunnelRoute(route));
-  const left: Left[] = [];
-  const removed = new Set<string>();
-  for (const link of links) {
-    const reason = whyLinkStays(link, { findings, adopt, tunnels });
-    if (reason === undefined) removed.add(link.name);
-    else left.push({ what: `device ${link.name}`, why: reason, whose: 'others' });
-  }
-  const leasedTo = leasedRoutes(findings);
-  const adopted = routes.filter((route) => leasedTo(route) && !removed.has(route.link));
-  const goes = (route: RouteObject) =>
-    removed.has(route.link) || (isOurRoute(route) && route.link !== '') || (adopt && leasedTo(route));
-  if (!adopt) left.push(...adopted.map(leftByFlanneld));
-  left.push(...routes.filter((route) => isOurRoute(route) && route.link === '').map(leftByNobody));
-  const successor = adopt ? undefined : (tunnels[0] ?? adopted.find(isSuccessors));
+  const boots = routes.filter(({ protocol }) => protocol === BOOT);
+  const isInPlaceOfOurs = ({ dst }: RouteObject) => !ourDestinations.has(dst);
+  const tunnels = boots.filter((route) => isInPlaceOfOurs(route) && isTunnelRoute(route));
+  const staying = links.flatMap((link) => {
+    const why = whyLinkStays(link, { findings, adopt, tunnels });
+    return why === undefined ? [] : [{ link, why }];
+  });
+  const stay = new Set(staying.map(({ link }) => link.name));
+  const removed = new Set(links.map(({ name }) => name).filter((name) => !stay.has(name)));
+  // What stands on a device shares its fate.
+  const elsewhere = boots.filter(({ link }) => !removed.has(link) && !stay.has(link));
+  const isLeased = leasedRoutes(findings);
+  const leased = elsewhere.filter(isLeased);
+  const strays = elsewhere.filter((route) => !isLeased(route) && isPodRoute(route, findings.networks));
+  const ours = routes.filter((route) => isOurRoute(route) && !removed.has(route.link));
+  const [shapeless, shaped] = [
+    ours.filter(({ link }) => link === ''),
+    ours.filter(({ link }) => link !== ''),
+  ];
+  const witnesses = findings.leases.kind === 'read' ? leased : strays;
   return {
     objects: [
-      ...routes.filter(goes),
+      ...routes.filter(({ link }) => removed.has(link)),
+      ...shaped,
+      ...(adopt ? leased : []),
       ...entries.filter(({ link }) => removed.has(link)),
       ...links.filter(({ name }) => removed.has(name)),
     ],
-    left,
-    successor,
+    left: [
+      ...staying.map(({ link, why }): Left => ({ what: `device ${link.name}`, why, whose: 'others' })),
+      ...(adopt ? [] : leased.map((route) => leftRoute(route, FLANNELDS))),
+      ...strays.map((route) => leftRoute(route, PERHAPS_FLANNELDS)),
+      ...shapeless.map(({ dst }): Left => ({ what: `route ${dst}`, why: SHAPELESS, whose: 'others' })),
+    ],
+    successor: adopt ? undefined : (tunnels[0] ?? witnesses.find(isInPlaceOfOurs)),
   };
+}
+
+const FLANNELDS = "it is of protocol boot, as flanneld's are, and leads to a leased subnet; --adopt takes it";
+const PERHAPS_FLANNELDS =
+  'it is of protocol boot and leads into the pod network, but no lease that can be read has this subnet and gateway; if nobody needs it, remove it by hand';
+const SHAPELESS = `it is of protocol ${ROUTE_PROTOCOL}, but leads nowhere or over several gateways, as no route of flannelette does`;
+
+function leftRoute(route: RouteObject, why: string): Left {
+  return { what: describe(route), why, whose: 'others' };
 }
 
 function isOurRoute({ protocol }: RouteObject): boolean {
@@ -96,22 +116,10 @@ function leasedRoutes({ leases }: Findings): (route: RouteObject) => boolean {
     if (ipv4 !== undefined) gateways.set(ipv4.subnet, ipv4.publicIp);
     if (ipv6 !== undefined) gateways.set(ipv6.subnet, ipv6.publicIp);
   }
-  return ({ dst, gateway, protocol }) =>
-    protocol === BOOT && gateway !== undefined && gateways.get(dst) === gateway;
+  return ({ dst, gateway }) => gateway !== undefined && gateways.get(dst) === gateway;
 }
 
-function leftByFlanneld(route: RouteObject): Left {
-  return {
-    what: describe(route),
-    why: "its protocol is boot, as that of flanneld's routes, and a lease has this subnet and gateway; --adopt takes it",
-    whose: 'others',
-  };
-}
-
-function leftByNobody(route: RouteObject): Left {
-  return {
-    what: describe(route),
-    why: `its protocol is ${ROUTE_PROTOCOL}, but it leads nowhere or over several gateways, which no route of flannelette does`,
-    whose: 'others',
-  };
+/** Whether a route leads over a gateway to a part of the pod network. */
+function isPodRoute({ dst, gateway }: RouteObject, networks: readonly Prefix[]): boolean {
+  return gateway !== undefined && networks.some((network) => prefixCovers(network, dst));
 }

@@ -30,14 +30,13 @@ export const EMPTY_STATE: NodeState = {
 
 const macSchema = v.optional(v.pipe(v.string(), v.transform(parseMac)));
 
+const linkName = v.pipe(v.string(), v.maxLength(15), v.regex(/^flannel(-v6)?\.\d+$/));
+
 const stateSchema = v.object({
   version: v.literal(1),
   vtepMac: macSchema,
   vtepMacV6: macSchema,
-  links: v.optional(
-    v.pipe(v.array(v.pipe(v.string(), v.maxLength(15), v.regex(/^flannel(-v6)?\.\d+$/))), v.maxLength(16)),
-    [],
-  ),
+  links: v.optional(v.pipe(v.array(linkName), v.maxLength(16)), []),
   subnetEnv: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
 });
 

@@ -1,55 +1,14 @@
 import { expect, test } from 'bun:test';
 import { inNetns } from '../../ffi/netns.ts';
-import { FAMILIES, type Family } from '../../src/model/ip.ts';
+import { FAMILIES } from '../../src/model/ip.ts';
 import { deviceName, hostGwOverlay, vxlanOverlay } from './agent-expected.ts';
 import { linkIndex, type Overlay, readOverlay } from './agent-overlay.ts';
-import { type LeasePart, leaseOf, partOf, readLeases } from './agent-store.ts';
 import { eventually, expectOverlay, expectPodsTalk, TIMEOUT_MS } from './agent-support.ts';
-import { createLab, type Lab, type LabNode } from './lab.ts';
+import { DEAD_PEER, leaveHostGw, leaveVxlan } from './flanneld.ts';
+import { createLab, type LabNode } from './lab.ts';
 import { PingStream } from './ping-stream.ts';
 
 const MARK = '198.51.100.1';
-
-/** A peer that died while flanneld was away. */
-const DEAD: Readonly<Record<Family, LeasePart>> = {
-  4: { subnet: '10.42.250.0/24', base: '10.42.250.0', publicIp: '192.168.77.250', mac: '02:00:00:00:00:d4' },
-  6: { subnet: 'fd42:0:0:fa::/64', base: 'fd42:0:0:fa::', publicIp: 'fd77::250', mac: '02:00:00:00:00:d6' },
-};
-
-function peersOf(lab: Lab, node: LabNode, family: Family): LeasePart[] {
-  const peers = readLeases(lab).filter((lease) => lease.node !== node.name);
-  return [...peers.map((peer) => partOf(peer, family)), DEAD[family]];
-}
-
-/** Makes by hand what flanneld leaves behind (its `vxlan/device.go` and `vxlan/vxlan_network.go`). */
-function leaveVxlan(lab: Lab, node: LabNode, macOf: (part: LeasePart) => string): void {
-  const ip = (text: string) => node.run('ip', ...text.split(' '));
-  for (const family of FAMILIES) {
-    const own = partOf(leaseOf(lab, node), family);
-    const name = deviceName(family);
-    ip(`link delete ${name}`);
-    ip(
-      `link add ${name} txqueuelen 0 address ${macOf(own)} mtu ${family === 4 ? 1450 : 1430} type vxlan id 1 ` +
-        `local ${own.publicIp} dev eth0 srcport 0 0 dstport 8472 nolearning ttl 0 udpcsum`,
-    );
-    ip(`address add ${own.base}/${family === 4 ? 32 : 128} dev ${name} scope global`);
-    ip(`link set ${name} up`);
-    for (const { subnet, base, mac, publicIp } of peersOf(lab, node, family)) {
-      ip(`neighbour replace ${base} lladdr ${mac} dev ${name} nud permanent`);
-      node.run(...`bridge fdb replace ${mac} dev ${name} dst ${publicIp} self permanent`.split(' '));
-      ip(`route replace ${subnet} via ${base} dev ${name} onlink proto boot`);
-    }
-  }
-}
-
-/** What flanneld's host-gw leaves behind (its `backend/route_network.go`). */
-function leaveHostGw(lab: Lab, node: LabNode): void {
-  for (const family of FAMILIES) {
-    for (const { subnet, publicIp } of peersOf(lab, node, family)) {
-      node.run(...`ip route replace ${subnet} via ${publicIp} dev eth0 proto boot`.split(' '));
-    }
-  }
-}
 
 /** Everything that `ip monitor` tells from now on, until it is asked for it. */
 async function monitor(node: LabNode): Promise<() => Promise<string[]>> {
@@ -98,7 +57,7 @@ test(
     expect(indexesOf(node)).toEqual(before);
     const deleted = (await told()).filter((line) => line.startsWith('Deleted'));
     const isDead = (line: string) =>
-      Object.values(DEAD).some(({ base, mac }) => line.includes(base) || line.includes(mac));
+      Object.values(DEAD_PEER).some(({ base, mac }) => line.includes(base) || line.includes(mac));
     expect(deleted.filter((line) => !isDead(line))).toEqual([]);
     expect(deleted.filter((line) => / via /.test(line)).length).toBe(2);
   },
@@ -140,7 +99,7 @@ test(
     await eventually(() => expect(overlay()).toEqual(hostGwOverlay(lab, node)));
     expect((await told()).filter((line) => line.startsWith('Deleted'))).toEqual([]);
     const boot = readOverlay(node).routes.filter(({ protocol }) => protocol === 'boot');
-    expect(boot.map(({ dst }) => dst).sort()).toEqual([DEAD[4].subnet, DEAD[6].subnet]);
+    expect(boot.map(({ dst }) => dst).sort()).toEqual([DEAD_PEER[4].subnet, DEAD_PEER[6].subnet]);
   },
   TIMEOUT_MS,
 );

@@ -35,7 +35,7 @@ export function formatPlanned({ node, steps, left, agentPid }: PlannedCleanup): 
   const head =
     steps.length === 0
       ? '# Nothing to remove'
-      : `# What cleanup would remove from node ${node}, in this order; nothing was changed`;
+      : `# What cleanup would remove from node ${printable(node)}, in this order; nothing was changed`;
   const comments = leftLines(left).map((line) => `# ${line}`);
   return page([...agent, head, ...steps.map((step) => printable(commandOf(step))), ...comments]);
 }
@@ -65,7 +65,7 @@ interface Sum {
 function summary({ node, removed, failed, left }: Sum): string {
   const remaining = failed.length + left.filter(isOurs).length;
   const rest = remaining === 0 ? 'nothing of flannelette is left' : `${remaining} left, see above`;
-  if (removed > 0) return `Removed ${removed} from node ${node}; ${rest}`;
+  if (removed > 0) return `Removed ${removed} from node ${printable(node)}; ${rest}`;
   return remaining === 0 ? 'Nothing to remove' : `Nothing was removed; ${rest}`;
 }
 

@@ -1,0 +1,268 @@
+/** Whose things are, and in which order they go. @module */
+import { describe, expect, test } from 'bun:test';
+import { decide, stepsOf } from '../../../src/removal/decide.ts';
+import type { Findings, Left } from '../../../src/removal/findings.ts';
+import { commandOf } from '../../../src/removal/step.ts';
+import { ip, macOf, prefix } from '../../sim/samples.ts';
+import { BOOT, directRoute, entriesOf, findings, ownLink, STRANGE_MAC, tunnelRoute } from './findings.ts';
+
+function commands(found: Findings, adopt = false): string[] {
+  return stepsOf(decide(found, { adopt })).map(commandOf);
+}
+
+function left(found: Findings, adopt = false): readonly Left[] {
+  return decide(found, { adopt }).left;
+}
+
+function whyLeft(found: Findings, what: string, adopt = false): string {
+  return left(found, adopt).find((each) => each.what === what)?.why ?? 'it is not left';
+}
+
+const NOBODYS_STATE = {
+  directory: '/var/lib/flannelette',
+  file: 'none',
+  reason: undefined,
+  links: [],
+  subnetEnvDigest: undefined,
+  ours: [],
+} as const;
+
+test('decide() takes routes, then what stands on devices, devices, files, the lease, and the memory of it last', () => {
+  expect(commands(findings())).toEqual([
+    'ip route del 10.42.2.0/24 via 10.42.2.0 dev flannel.1 proto 102',
+    'ip neigh del 10.42.2.0 dev flannel.1',
+    'bridge fdb del 02:00:00:04:00:02 dev flannel.1 dst 192.168.0.2 self',
+    'ip link del flannel.1',
+    'rm /run/flannel/subnet.env',
+    '# the lease 10.42.1.0/24 of node pi-1 in /srv/leases.db',
+    'rm /run/flannelette/agent.sock',
+    'rm /var/lib/flannelette/node.json',
+    'rmdir /run/flannelette',
+    'rmdir /var/lib/flannelette',
+  ]);
+  expect(left(findings())).toEqual([
+    { what: 'lease database /srv/leases.db', why: 'another node has a lease in it', whose: 'others' },
+  ]);
+});
+
+describe('devices', () => {
+  const none = { state: NOBODYS_STATE, kernel: { routes: [], entries: [] } } as const;
+
+  test.each([
+    ['the state remembers it', { kernel: none.kernel }],
+    ['it has an address of this node', { ...none, macs: new Set([macOf(1, 4)]) }],
+    ['it carries a route of ours', { state: NOBODYS_STATE }],
+  ])('are ours if %s', (_, changes) => {
+    expect(commands(findings(changes))).toContain('ip link del flannel.1');
+  });
+
+  test('that nothing speaks for are left, and taken with adopt', () => {
+    const found = findings({ ...none, kernel: { ...none.kernel, links: [ownLink({ mac: STRANGE_MAC })] } });
+    expect(whyLeft(found, 'device flannel.1')).toContain('--adopt takes it');
+    expect(commands(found)).not.toContain('ip link del flannel.1');
+    expect(commands(found, true)).toContain('ip link del flannel.1');
+  });
+
+  test.each([
+    [{ type: 'other', name: 'bridge' } as const, 'it is of type bridge, not vxlan'],
+    [{ type: 'other', name: '' } as const, 'it is hardware, not vxlan'],
+    [{ ...ownLink().device, type: 'vxlan', vni: 7 } as const, 'its VNI is 7, which its name does not say'],
+  ])('of the form %j are never taken', (device, why) => {
+    const found = findings({ kernel: { links: [{ ...ownLink(), device: { ...ownDevice(), ...device } }] } });
+    expect(whyLeft(found, 'device flannel.1', true)).toBe(why);
+    expect(commands(found, true).filter((command) => command.includes('link del'))).toEqual([]);
+    expect(commands(found, true).filter((command) => command.includes('fdb'))).toEqual([]);
+  });
+
+  function ownDevice() {
+    const { device } = ownLink();
+    if (device.type !== 'vxlan') throw new Error('The sample is no VXLAN device');
+    return device;
+  }
+
+  test('that flanneld goes on with are its own, and so is subnet.env', () => {
+    const found = findings({ kernel: { routes: [tunnelRoute(2, { protocol: BOOT }), directRoute(3)] } });
+    expect(whyLeft(found, 'device flannel.1')).toContain('flanneld uses it');
+    expect(whyLeft(found, '/run/flannel/subnet.env')).toContain('flanneld has taken the node over');
+    expect(commands(found).filter((command) => command.startsWith('ip '))).toEqual([
+      'ip route del 10.42.3.0/24 via 192.168.0.3 dev eth0 proto 102',
+    ]);
+    expect(commands(found, true)).toContain(
+      'ip route del 10.42.2.0/24 via 10.42.2.0 dev flannel.1 proto boot',
+    );
+    expect(commands(found, true)).toContain('rm /run/flannel/subnet.env');
+  });
+
+  test('take with them whatever stands on them', () => {
+    const routes = [
+      tunnelRoute(2),
+      // Beside one of ours, it is nobody's sign.
+      tunnelRoute(2, { protocol: BOOT, metric: 50 }),
+      tunnelRoute(9, { protocol: 4, gateway: undefined, onlink: false }),
+    ];
+    expect(commands(findings({ kernel: { routes } })).slice(0, 3)).toEqual([
+      'ip route del 10.42.2.0/24 via 10.42.2.0 dev flannel.1 proto 102',
+      'ip route del 10.42.2.0/24 via 10.42.2.0 dev flannel.1 proto boot metric 50',
+      'ip route del 10.42.9.0/24 dev flannel.1 proto static',
+    ]);
+  });
+});
+
+describe('routes', () => {
+  const kernel = (...routes: ReturnType<typeof directRoute>[]) =>
+    findings({ kernel: { links: [], entries: [], routes } });
+
+  test('of our protocol are ours without any state, others are not', () => {
+    const found = {
+      ...kernel(directRoute(2), directRoute(3, { protocol: 4 }), directRoute(4, { protocol: 103 })),
+      state: NOBODYS_STATE,
+    };
+    expect(commands(found, true).filter((command) => command.startsWith('ip '))).toEqual([
+      'ip route del 10.42.2.0/24 via 192.168.0.2 dev eth0 proto 102',
+    ]);
+  });
+
+  test('of our protocol that lead nowhere are reported', () => {
+    const found = kernel(directRoute(2, { link: '', gateway: undefined }));
+    expect(whyLeft(found, 'route 10.42.2.0/24')).toContain('leads nowhere');
+    expect(commands(found, true).filter((command) => command.startsWith('ip '))).toEqual([]);
+  });
+
+  test.each([
+    ['subnet and gateway of a lease', {}, true],
+    ['the subnet of a lease and another gateway', { gateway: ip('192.168.0.99') }, false],
+    ['the subnet of a lease and no gateway', { gateway: undefined }, false],
+    ['a gateway of a lease and another subnet', { dst: prefix('10.42.2.0/25') }, false],
+  ])('of flanneld with %s: %p', (_, changes, isTaken) => {
+    const found = kernel(directRoute(2, { protocol: BOOT, ...changes }));
+    expect(commands(found).filter((command) => command.startsWith('ip '))).toEqual([]);
+    expect(commands(found, true).some((command) => command.startsWith('ip route del'))).toBe(isTaken);
+  });
+
+  test('into the pod network that no lease explains are reported, others not even that', () => {
+    const stray = directRoute(77, { protocol: BOOT });
+    const elsewhere = directRoute(2, { protocol: BOOT, dst: prefix('203.0.113.0/24') });
+    const told = left(kernel(stray, elsewhere), true).filter(({ what }) => what.startsWith('route'));
+    expect(told.map(({ what, whose }) => `${whose}: ${what}`)).toEqual([
+      'others: route 10.42.77.0/24 via 192.168.0.77 dev eth0',
+    ]);
+  });
+});
+
+describe('subnet.env', () => {
+  const file = findings().subnetEnv;
+  const other = { ...file, kind: 'read', digest: 'e'.repeat(64), subnets: [prefix('10.42.8.0/24')] } as const;
+  const unread = {
+    kind: 'unreadable',
+    path: '/srv/leases.db',
+    message: 'It is locked',
+    remedy: 'Wait',
+  } as const;
+  const remove = 'rm /run/flannel/subnet.env';
+
+  test('is ours if it is what was written last, whatever became of the lease', () => {
+    expect(commands(findings({ leases: unread }))).toContain(remove);
+  });
+
+  test('is ours if all its subnets are leased to this node, whatever became of the state', () => {
+    const subnetEnv = { ...other, subnets: [prefix('10.42.1.0/24')] };
+    expect(commands(findings({ state: NOBODYS_STATE, subnetEnv }))).toContain(remove);
+  });
+
+  test.each([
+    ['another subnet', other, findings().leases, 'others'],
+    [
+      'one subnet of ours, and one that is not',
+      { ...other, subnets: [prefix('10.42.1.0/24'), prefix('fd42:0:0:9::/64')] },
+      findings().leases,
+      'others',
+    ],
+    ['no subnet', { ...other, subnets: [] }, findings().leases, 'others'],
+  ] as const)('with %s is left', (_, subnetEnv, leases, whose) => {
+    const found = findings({ subnetEnv, leases });
+    expect(commands(found, true)).not.toContain(remove);
+    expect(left(found).find(({ what }) => what === file.path)?.whose).toBe(whose);
+  });
+
+  test('may be ours if nothing can be read that would tell', () => {
+    const found = findings({ subnetEnv: other, leases: unread, state: NOBODYS_STATE });
+    expect(left(found).find(({ what }) => what === file.path)?.whose).toBe('maybe');
+  });
+
+  test('is left to flanneld if leases cannot be read and routes of its kind lead into the pod network', () => {
+    const routes = [directRoute(2, { protocol: BOOT })];
+    const found = findings({ leases: unread, kernel: { links: [], entries: [], routes } });
+    expect(whyLeft(found, file.path)).toContain('flanneld has taken the node over');
+  });
+});
+
+describe('lease and state', () => {
+  const gone = findings({
+    kernel: { links: [], routes: [], entries: [] },
+    state: NOBODYS_STATE,
+    subnetEnv: { kind: 'none', path: '/run/flannel/subnet.env' },
+    socket: { path: '/run/flannelette/agent.sock', kind: 'none' },
+    directories: [],
+  });
+  const isOurs = ({ whose }: Left) => whose !== 'others';
+
+  test.each([
+    ['no database named', { kind: 'unnamed' } as const],
+    ['no database there', { kind: 'none', path: '/srv/leases.db' } as const],
+  ])('with %s a lease may be left as long as anything tells of one', (_, leases) => {
+    expect(left(findings({ leases })).some(isOurs)).toBe(true);
+    expect(left({ ...gone, leases }).some(isOurs)).toBe(false);
+    expect(commands({ ...gone, leases })).toEqual([]);
+  });
+
+  test('a database with nobody else in it is left with the way to remove it', () => {
+    const leases = {
+      ...findings().leases,
+      kind: 'read',
+      own: undefined,
+      peers: [],
+      others: 0,
+      path: "/a b/it's.db",
+    } as const;
+    expect(whyLeft({ ...gone, leases }, "lease database /a b/it's.db")).toEndWith(
+      `rm -f '/a b/it'\\''s.db' '/a b/it'\\''s.db-wal' '/a b/it'\\''s.db-shm' '/a b/it'\\''s.db-changed'`,
+    );
+  });
+
+  test('a directory with other files in it stays', () => {
+    const entries = ['node.json', 'a', 'b', 'c', 'd', 'e', 'f'];
+    const found = findings({ directories: [{ path: '/var/lib/flannelette', entries }] });
+    expect(commands(found)).toContain('rm /var/lib/flannelette/node.json');
+    expect(commands(found)).not.toContain('rmdir /var/lib/flannelette');
+    expect(whyLeft(found, '/var/lib/flannelette')).toEndWith('a, b, c, d, e and 1 more');
+  });
+
+  test('a directory in another goes before it', () => {
+    const directories = [
+      { path: '/x/flannelette/state', entries: ['node.json'] },
+      { path: '/x/flannelette', entries: ['state'] },
+    ];
+    const state = { ...findings().state, directory: '/x/flannelette/state' };
+    expect(commands(findings({ directories, state })).slice(-2)).toEqual([
+      'rmdir /x/flannelette/state',
+      'rmdir /x/flannelette',
+    ]);
+  });
+
+  test('what cannot be read, and what is no socket, is left', () => {
+    const state = { ...NOBODYS_STATE, file: 'unreadable', reason: 'EACCES' } as const;
+    const socket = { path: '/run/x', kind: 'foreign' } as const;
+    const told = left({ ...gone, state, socket }).map(({ what, whose }) => `${whose}: ${what}`);
+    expect(told).toEqual([
+      'others: lease database /srv/leases.db',
+      'others: /run/x',
+      'ours: /var/lib/flannelette',
+    ]);
+  });
+});
+
+test('decide() takes neighbours only of devices that go', () => {
+  const [neighbour] = entriesOf(2);
+  const found = findings({ kernel: { entries: [{ ...neighbour, link: 'flannel.8' }] } });
+  expect(commands(found).filter((command) => command.includes('neigh'))).toEqual([]);
+});

@@ -1,0 +1,91 @@
+/**
+ * Findings for the tests of the decision: a node of a VXLAN network with one peer, after its agent has ended.
+ *
+ * @module
+ */
+import type { FdbObject, LinkObject, NeighbourObject, RouteObject } from '../../../src/model/objects.ts';
+import type { Findings, KernelFindings } from '../../../src/removal/findings.ts';
+import { ip, leaseOf, mac, macOf, prefix, vxlanLink } from '../../sim/samples.ts';
+
+/** flanneld's route protocol. */
+export const BOOT = 3;
+
+const DIGEST = 'd'.repeat(64);
+
+/** A route over the tunnel to the subnet of node `n`. */
+export function tunnelRoute(n: number, changes: Partial<RouteObject> = {}): RouteObject {
+  const base = `10.42.${n}.0`;
+  return {
+    kind: 'route',
+    dst: prefix(`${base}/24`),
+    gateway: ip(base),
+    link: 'flannel.1',
+    onlink: true,
+    protocol: 102,
+    metric: undefined,
+    ...changes,
+  };
+}
+
+/** A route to the subnet of node `n` through the node itself. */
+export function directRoute(n: number, changes: Partial<RouteObject> = {}): RouteObject {
+  return tunnelRoute(n, { gateway: ip(`192.168.0.${n}`), link: 'eth0', onlink: false, ...changes });
+}
+
+/** The entries of the tunnel to node `n`. */
+export function entriesOf(n: number): [NeighbourObject, FdbObject] {
+  const address = macOf(n, 4);
+  return [
+    { kind: 'neighbour', link: 'flannel.1', ip: ip(`10.42.${n}.0`), mac: address },
+    { kind: 'fdb', link: 'flannel.1', mac: address, dst: ip(`192.168.0.${n}`) },
+  ];
+}
+
+/** The node's own device. */
+export function ownLink(changes: Partial<LinkObject> = {}): LinkObject {
+  return { ...vxlanLink(), ...changes };
+}
+
+/** A device that nothing speaks for. */
+export const STRANGE_MAC = mac('02:00:00:00:99:99');
+
+/** What was found, with some of it replaced. */
+export function findings({
+  kernel = {},
+  ...changes
+}: Partial<Omit<Findings, 'kernel'>> & { kernel?: Partial<KernelFindings> } = {}): Findings {
+  return {
+    node: 'pi-1',
+    kernel: { links: [ownLink()], routes: [tunnelRoute(2)], entries: entriesOf(2), ...kernel },
+    state: {
+      directory: '/var/lib/flannelette',
+      file: 'read',
+      reason: undefined,
+      links: ['flannel.1'],
+      subnetEnvDigest: DIGEST,
+      ours: ['node.json'],
+    },
+    subnetEnv: {
+      kind: 'read',
+      path: '/run/flannel/subnet.env',
+      subnets: [prefix('10.42.1.0/24')],
+      digest: DIGEST,
+    },
+    leases: {
+      kind: 'read',
+      path: '/srv/leases.db',
+      own: [prefix('10.42.1.0/24')],
+      peers: [leaseOf(2, { families: [4] })],
+      others: 1,
+    },
+    socket: { path: '/run/flannelette/agent.sock', kind: 'stale' },
+    halfWritten: [],
+    networks: [prefix('10.42.0.0/16')],
+    directories: [
+      { path: '/run/flannelette', entries: ['agent.sock'] },
+      { path: '/var/lib/flannelette', entries: ['node.json'] },
+    ],
+    macs: new Set(),
+    ...changes,
+  };
+}
