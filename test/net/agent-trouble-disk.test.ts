@@ -27,7 +27,7 @@ class Disk implements Disposable {
   }
 
   remount(options: string): void {
-    mount('-o', `remount,${options}`, this.path);
+    mount('-o', `remount,bind,${options}`, this.path);
   }
 
   [Symbol.dispose](): void {
