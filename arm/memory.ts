@@ -9,6 +9,9 @@ const QUIET_MS = 700;
 /** What a first collection has freed, a second gives back: the allocator returns whole pages only. */
 const SECOND_MS = 300;
 
+/** So many changes leave some hundred kilobytes of garbage, be they made at once or one by one. */
+const CHANGES_WORTH_TRIMMING = 200;
+
 /** Runs a function later, once; the last call counts. */
 export type Later = (delayMs: number, fn: () => void) => { cancel(): void };
 
@@ -16,6 +19,7 @@ export type Later = (delayMs: number, fn: () => void) => { cancel(): void };
 export class MemoryTrimmer {
   readonly #later: Later;
   #due: { cancel(): void } | undefined;
+  #changes = 0;
 
   constructor(later: Later) {
     this.#later = later;
@@ -28,6 +32,14 @@ export class MemoryTrimmer {
       trim();
       this.#due = this.#later(SECOND_MS, trim);
     });
+  }
+
+  /** So many changes were made: in the sum they count. */
+  changed(changes: number): void {
+    this.#changes += changes;
+    if (this.#changes < CHANGES_WORTH_TRIMMING) return;
+    this.#changes = 0;
+    this.worked();
   }
 
   stop(): void {

@@ -40,9 +40,6 @@ import { Service } from './service.ts';
 import { SqliteLeaseSource } from './store/sqlite/source.ts';
 import { digestOf, StateFile } from './store/state-file.ts';
 
-/** A pass of so many changes leaves some hundred kilobytes of garbage. */
-const CHANGES_WORTH_TRIMMING = 200;
-
 /**
  * Runs the agent.
  *
@@ -188,7 +185,7 @@ async function makeAgent({
     },
     otherProblems: () => health.problems(),
     onWork: (changes) => {
-      if (changes >= CHANGES_WORTH_TRIMMING) trimmer.worked();
+      trimmer.changed(changes);
       void health.ensure();
       subnetFile.ensure();
     },

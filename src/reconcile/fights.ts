@@ -10,17 +10,17 @@ import { describe, type KernelObject, type Key, keyOf } from '../model/objects.t
 import type { Change } from './target.ts';
 
 /** So many repairs of one object, less what has drained, are a fight. */
-const REPAIRS_MAX = 30;
+const REPAIRS_MAX = 60;
 const DRAIN_MS = 10_000;
 /** Undisturbed for so long, a fight is over. */
 const PEACE_MS = 60_000;
 const DELAY_MS_MIN = 250;
-const DELAY_MS_MAX = 10_000;
+const DELAY_MS_MAX = 5_000;
 /** How many objects are counted at a time, the latest ones: 10 kB at most. */
 const OBJECTS_MAX = 64;
 
-/** What brings a peer's objects down with it: their repair says nothing of them. */
-const FOUNDATIONS: ReadonlySet<KernelObject['kind']> = new Set(['link', 'up', 'address']);
+/** What brings other objects down with it, the first one all of them: their repair says nothing of them. */
+const FOUNDATIONS: readonly KernelObject['kind'][] = ['link', 'up', 'address'];
 
 /** Who may have changed an object, in words. */
 export type Suspect = string;
@@ -61,8 +61,10 @@ export class Fights {
 
   /** Notes what a pass has put right, at `nowMs` (monotonic). */
   repaired(changes: readonly Change[], nowMs: number): void {
-    const foundations = changes.filter(({ object }) => FOUNDATIONS.has(object.kind));
-    for (const { object } of foundations.length > 0 ? foundations : changes) this.#count(object, nowMs);
+    const kinds = new Set(changes.map(({ object }) => object.kind));
+    const cause = FOUNDATIONS.find((kind) => kinds.has(kind));
+    for (const { object } of changes)
+      if (cause === undefined || object.kind === cause) this.#count(object, nowMs);
   }
 
   /**

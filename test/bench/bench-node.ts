@@ -3,21 +3,19 @@
  *
  * @module
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createNetns, inNetns, type Netns } from '../../ffi/netns.ts';
-import { openNetlink } from '../../ffi/socket.ts';
-import { watchNetlink } from '../../ffi/watch.ts';
 import type { Family } from '../../src/model/ip.ts';
 import { ROUTE_PROTOCOL } from '../../src/model/objects.ts';
-import { eachMessage } from '../../src/netlink/frame.ts';
-import { NETLINK_ROUTE, RTM, RTMGRP, routeMessage } from '../../src/netlink/route.ts';
+import { RTMGRP } from '../../src/netlink/route.ts';
 import { run } from '../net/witness.ts';
 import { type SeedOptions, seedLeases } from './leases.ts';
+import { Witness } from './witness.ts';
 
-/** Room for the announcement of every object of the largest measurement. */
-const WITNESS_BUFFER_BYTES = 64 * 1024 * 1024;
+/** What is measured. */
+export const EXECUTABLE = join(import.meta.dir, '../../dist/flannelette');
 
 /** One stage: dispose of it when done. */
 export class BenchNode implements Disposable {
@@ -36,8 +34,8 @@ export class BenchNode implements Disposable {
     return join(this.directory, name);
   }
 
-  /** Starts the executable as this node's agent. */
-  startAgent(executable: string): BenchAgent {
+  /** Starts the executable as this node's agent, behind what `wrapper` says. */
+  startAgent(wrapper: readonly string[] = []): BenchAgent {
     const flags = {
       'lease-db': this.path('leases.db'),
       'net-config-path': this.path('net-conf.json'),
@@ -47,46 +45,23 @@ export class BenchNode implements Disposable {
       iface: 'eth0',
     };
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+    const { PATH = '' } = process.env;
     const startedMs = performance.now();
-    const process = inNetns(this.netns, () =>
-      Bun.spawn([executable, 'run', ...args], {
-        env: { NODE_NAME: 'bench-node' },
+    const child = inNetns(this.netns, () =>
+      Bun.spawn([...wrapper, EXECUTABLE, 'run', ...args], {
+        env: { NODE_NAME: 'bench-node', PATH },
         stdin: 'ignore',
         stdout: 'ignore',
         stderr: Bun.file(this.path('log')),
       }),
     );
-    return { process, startedMs };
+    return { process: child, startedMs };
   }
 
-  /** Tells when the first and the last of `count` routes came into the kernel; by events, at no cost to the agent. */
-  untilRoutes(
-    count: number,
-    protocol: number = ROUTE_PROTOCOL,
-  ): Promise<{ readonly firstMs: number; readonly lastMs: number }> {
-    const socket = inNetns(this.netns, () =>
-      openNetlink({
-        protocol: NETLINK_ROUTE,
-        groups: RTMGRP.IPV4_ROUTE | RTMGRP.IPV6_ROUTE,
-        receiveBufferBytes: WITNESS_BUFFER_BYTES,
-      }),
-    );
-    if (typeof socket === 'number') throw new Error(`Cannot open a netlink socket: errno ${-socket}`);
-    return new Promise((resolve, reject) => {
-      let seen = 0;
-      let firstMs = 0;
-      const watch = watchNetlink(socket, {
-        onLost: (reason) => reject(new Error(`The witness lost events: ${reason}`)),
-        onDatagram: (bytes) =>
-          eachMessage(bytes, bytes.length, ({ type }, payload) => {
-            if (type !== RTM.NEWROUTE || routeMessage.read(payload).header.protocol !== protocol) return;
-            if (seen++ === 0) firstMs = performance.now();
-            if (seen !== count) return;
-            resolve({ firstMs, lastMs: performance.now() });
-            watch.close();
-          }),
-      });
-    });
+  /** The base address of the agent's own IPv4 subnet, once it has one. */
+  ownSubnetBase(): string {
+    const text = readFileSync(this.path('subnet.env'), 'utf8');
+    return (/^FLANNEL_SUBNET=([\d.]+)\.\d+\//m.exec(text)?.[1] ?? '').concat('.0');
   }
 
   /** How many objects of each kind `ip` and `bridge` find, to prove that the witness was right. */
@@ -107,6 +82,16 @@ export class BenchNode implements Disposable {
   }
 }
 
+/** Starts an agent and waits until all of its node's leases are in the kernel. */
+export async function startedAgent(node: BenchNode, wrapper: readonly string[] = []): Promise<BenchAgent> {
+  const { count, families } = node.options;
+  const routes = count === 0 ? undefined : untilRoutes(node, count * families.length);
+  const agent = node.startAgent(wrapper);
+  await routes;
+  while (!existsSync(node.path('subnet.env'))) await Bun.sleep(1);
+  return agent;
+}
+
 /** A running agent. */
 export interface BenchAgent {
   readonly process: Bun.Subprocess;
@@ -119,19 +104,21 @@ export async function endAgent({ process }: BenchAgent): Promise<void> {
   await process.exited;
 }
 
-/** A process's memory in KiB and its CPU time, as /proc tells. */
-export function readProcess(pid: number): {
-  rssKib: number;
-  anonKib: number;
-  peakKib: number;
-  cpuMs: number;
-} {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  // proc(5): utime and stime, in ticks of 10 ms, are the 14th and 15th fields.
-  const cpuMs = (Number(stat[11]) + Number(stat[12])) * 10;
-  return { rssKib: field('VmRSS'), anonKib: field('RssAnon'), peakKib: field('VmHWM'), cpuMs };
+/** When the first and the last of `count` routes came into the kernel; by events, at no cost to the agent. */
+export async function untilRoutes(
+  node: BenchNode,
+  count: number,
+  protocol: number = ROUTE_PROTOCOL,
+): Promise<{ readonly firstMs: number; readonly lastMs: number }> {
+  using witness = new Witness(node.netns, RTMGRP.IPV4_ROUTE | RTMGRP.IPV6_ROUTE);
+  let seen = 0;
+  let firstMs = 0;
+  const { atMs } = await witness.next((heard) => {
+    if (heard.gone || heard.protocol !== protocol) return false;
+    if (seen++ === 0) firstMs = heard.atMs;
+    return seen === count;
+  });
+  return { firstMs, lastMs: atMs };
 }
 
 const UNDERLAY = [

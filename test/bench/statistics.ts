@@ -16,3 +16,9 @@ export function median(values: readonly number[]): number {
 export function range(values: readonly number[], digits: number): string {
   return `${Math.min(...values).toFixed(digits)} - ${Math.max(...values).toFixed(digits)}`;
 }
+
+/** The value that `percent` of the values do not exceed (nearest rank). */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
+}

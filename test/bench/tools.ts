@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { inNetns } from '../../ffi/netns.ts';
 import { RTPROT } from '../../src/netlink/route.ts';
 import { run } from '../net/witness.ts';
-import { BenchNode } from './bench-node.ts';
+import { BenchNode, untilRoutes } from './bench-node.ts';
 import { macOf, publicIpOf, type SeedOptions, subnetOf } from './leases.ts';
 
 /** How long the tools took. */
@@ -21,7 +21,7 @@ export async function programWithTools(options: SeedOptions): Promise<ToolTimes>
   using node = new BenchNode({ ...options, count: 0 });
   const batches = makeBatches(node, options);
   // The same witness listens as beside the agent: its share of the work is the same, too.
-  const routes = node.untilRoutes(options.count * options.families.length, RTPROT.BOOT);
+  const routes = untilRoutes(node, options.count * options.families.length, RTPROT.BOOT);
   let cpuMs = 0;
   const startMs = performance.now();
   for (const command of batches) {

@@ -57,7 +57,7 @@ test(
       await eventually(() => expect(node.ip('route', 'show', spared)).toHaveLength(1), 1_000);
       await expectPodsTalk(pods.filter(({ node: { name } }) => name !== enemy.name));
     }
-    // It is put right when its turn comes, ten seconds later at most, and the node is ready again.
+    // It is put right when its turn comes, five seconds later at most, and the node is ready again.
     await expectOverlay(node, () => vxlanOverlay(lab, node));
     await expectPodsTalk(pods);
     await eventually(async () => expect((await reasonsOf(node)).status).toBe(200));

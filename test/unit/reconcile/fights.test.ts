@@ -47,8 +47,8 @@ function removing(rig: Rig, object: RouteObject | typeof ADDRESS): () => boolean
 test('a route that something removes ten times a second is put right less and less often, and named', async () => {
   const rig = await Rig.converged({ peers: 3, families: [4] });
   const removals = await fight(rig, removing(rig, ROUTE), { times: 1_000 });
-  expect(removals).toBeGreaterThanOrEqual(30);
-  expect(removals).toBeLessThan(50);
+  expect(removals).toBeGreaterThanOrEqual(60);
+  expect(removals).toBeLessThan(90);
   expect(rig.reconciler.fights()).toMatchObject([
     { object: 'route 10.42.3.0/24 via 10.42.3.0 dev flannel.1 onlink', fate: 'removes' },
   ]);
@@ -85,7 +85,7 @@ test('a fight over one object delays no other', async () => {
 test("the node's own objects and strays are fought over, too", async () => {
   const rig = await Rig.converged({ peers: 3, families: [4] });
   const removals = await fight(rig, removing(rig, ADDRESS), { times: 600 });
-  expect(removals).toBeLessThan(50);
+  expect(removals).toBeLessThan(180);
   expect(rig.reconciler.fights().map(({ object }) => object)).toEqual(['address 10.42.1.0/32 dev flannel.1']);
   await rig.run(70_000);
   const strays = await fight(
@@ -97,7 +97,7 @@ test("the node's own objects and strays are fought over, too", async () => {
     },
     { times: 600 },
   );
-  expect(strays).toBeLessThan(50);
+  expect(strays).toBeLessThan(180);
   expect(rig.reconciler.fights()).toMatchObject([
     { object: 'route 10.42.99.0/24 via 10.42.99.0 dev flannel.1 onlink' },
   ]);
@@ -106,11 +106,11 @@ test("the node's own objects and strays are fought over, too", async () => {
   expect(rig.reconciler.converged).toBe(true);
 });
 
-test('damage now and then, and twenty times in a row, is put right at once', async () => {
+test('damage now and then, and fifty times in a row, is put right at once', async () => {
   const rig = await Rig.converged({ peers: 3, families: [4] });
   for (const [times, everyMs] of [
-    [20, 100],
-    [50, 12_000],
+    [50, 100],
+    [90, 12_000],
   ] as const) {
     for (let i = 0; i < times; i++) {
       rig.alien.remove(ROUTE);
@@ -124,7 +124,7 @@ test('damage now and then, and twenty times in a row, is put right at once', asy
 
 test('what falls with a device counts against the device alone', async () => {
   const rig = await Rig.converged({ peers: 3, families: [4] });
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < 90; i++) {
     rig.alien.setLink('flannel.1', { up: false });
     await rig.run(100);
   }
@@ -142,7 +142,7 @@ test('who takes a route over is known by its protocol', async () => {
 
 test('thousands of objects that are damaged again and again take no more room than some', async () => {
   const rig = await Rig.converged({ peers: 250, families: [4] });
-  for (let i = 0; i < 40; i++) {
+  for (let i = 0; i < 70; i++) {
     for (const node of Array.from({ length: 250 }, (_, at) => at + 2)) {
       const neighbour = {
         kind: 'neighbour',
