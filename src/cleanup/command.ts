@@ -5,7 +5,13 @@
  */
 import { hostname } from 'node:os';
 import { isatty } from 'node:tty';
-import { cleanupJson, formatDone, formatPlanned, processName } from '../cli/cleanup/page.ts';
+import {
+  cleanupJson,
+  type DoneCleanup,
+  formatDone,
+  formatPlanned,
+  type PlannedCleanup,
+} from '../cli/cleanup/page.ts';
 import { CLEANUP_USAGE } from '../cli/cleanup/usage.ts';
 import { styleOf, wantsColour } from '../cli/style.ts';
 import { systemClock } from '../clock.ts';
@@ -13,16 +19,16 @@ import { type CleanupSettings, parseCleanupSettings } from '../config/cleanup-se
 import { describeConfigError } from '../config/error.ts';
 import { KernelAccess } from '../kernel-access.ts';
 import { printable } from '../model/printable.ts';
-import type { Problem } from '../model/problem.ts';
 import { fail, ok, type Result } from '../model/result.ts';
 import { decide, type Removal, stepsOf } from '../removal/decide.ts';
 import type { Findings, KernelFindings, Left } from '../removal/findings.ts';
 import { lookForLeftovers } from '../removal/look.ts';
-import type { ObjectStep } from '../removal/step.ts';
-import { type LeaseSurvey, mayHaveLeases, releaseLease, surveyLeases } from '../store/sqlite/release.ts';
+import type { ObjectStep, Outcome } from '../removal/step.ts';
+import { mayHaveLeases, releaseLease, surveyLeases } from '../store/sqlite/release.ts';
 import { perform } from './perform.ts';
-import { askSocket, livingHolder, type Presence } from './presence.ts';
-import { surveyFiles } from './survey.ts';
+import { askSocket, type Presence } from './presence.ts';
+import { findManagers, type Managers } from './processes.ts';
+import { devicesAbove, type Known, surveyFiles } from './survey.ts';
 
 /** Exit statuses, for scripts. */
 const EXIT = { clean: 0, refused: 1, left: 3 } as const;
@@ -48,57 +54,85 @@ export async function cleanupCommand(argv: readonly string[]): Promise<number> {
   }
 }
 
+const WAITING = { clock: systemClock, random: Math.random };
+
 async function cleanUp(settings: CleanupSettings, kernel: KernelAccess): Promise<number> {
-  const { dryRun, adopt, json, leaseDb, nodeName } = settings;
-  const waiting = { clock: systemClock, random: Math.random };
+  const { dryRun, adopt, nodeName } = settings;
   const presence = await askSocket(settings.socketPath);
-  const leases =
-    leaseDb !== undefined && mayHaveLeases(leaseDb)
-      ? await surveyLeases(leaseDb, nodeName, waiting)
-      : undefined;
-  const agentPid = agentOf(presence, leases);
-  if (!dryRun) {
-    if (agentPid !== undefined) return refuse(agentRuns(agentPid));
-    if (!kernel.mayChange()) return refuse(NOT_PRIVILEGED);
-  }
+  const managers = findManagers();
+  const agent = agentOf(presence, managers);
+  const refusal = dryRun
+    ? undefined
+    : whyNot({ agent, kernel, flanneld: adopt ? managers.flanneld : undefined });
+  if (refusal !== undefined) return refuse(refusal);
+  const leases = await readLeases(settings);
   const found = lookAtKernel(kernel);
   if (!found.ok) return refuse(found.error.message);
-  const files = surveyFiles(settings, { socket: presence.socket, leases });
-  const judge = (now: KernelFindings): Removal =>
-    decide({ ...files, kernel: now } satisfies Findings, { adopt });
+  const flanneld = managers.flanneld === undefined ? undefined : `flanneld (process ${managers.flanneld})`;
+  const files = surveyFiles(settings, { socket: presence.socket, leases, flanneld });
+  const judge = (now: KernelFindings): Removal => {
+    const above = new Map(now.links.map(({ name }) => [name, devicesAbove(name)]));
+    return decide({ ...files, kernel: now, above } satisfies Findings, { adopt });
+  };
   const removal = judge(found.value);
   const { left } = removal;
   if (dryRun) {
-    const planned = { node: nodeName, steps: stepsOf(removal), left, agentPid };
-    await print(json ? cleanupJson(planned) : formatPlanned(planned));
-    return statusOf(left, 0);
+    await report({ node: nodeName, steps: stepsOf(removal), left, agent }, settings);
+    return statusOf(left, []);
   }
   const outcomes = await perform(removal, {
     target: kernel.target,
     remaining: () => remaining(kernel, judge),
-    release: ({ database, node }) => releaseLease(database, node, waiting),
+    release: ({ database, node }) => releaseLease(database, node, WAITING),
   });
-  const done = { node: nodeName, outcomes, left };
+  await report({ node: nodeName, outcomes, left }, settings);
+  return statusOf(left, outcomes);
+}
+
+interface Obstacles {
+  /** Who would put everything back, in words. */
+  readonly agent: string | undefined;
+  /** The process whose network would be taken away. */
+  readonly flanneld: number | undefined;
+  readonly kernel: KernelAccess;
+}
+
+/** Why nothing may be begun. */
+function whyNot({ agent, flanneld, kernel }: Obstacles): string | undefined {
+  if (agent !== undefined) {
+    return `${agent} and would put everything back: stop it first, for instance with 'systemctl disable --now flannelette'`;
+  }
+  if (flanneld !== undefined) {
+    return `flanneld runs here (process ${flanneld}), and --adopt would take its network away: stop it first, or do without --adopt`;
+  }
+  return kernel.mayChange() ? undefined : NOT_PRIVILEGED;
+}
+
+async function readLeases({ leaseDb, nodeName }: CleanupSettings): Promise<Known['leases']> {
+  if (leaseDb === undefined || !mayHaveLeases(leaseDb)) return undefined;
+  return await surveyLeases(leaseDb, nodeName, WAITING);
+}
+
+/** A reader that has gone (`| head`) is no reason to fail. */
+async function report(cleanup: PlannedCleanup | DoneCleanup, { json }: CleanupSettings): Promise<void> {
   const style = styleOf(wantsColour(process.env, isatty(1)));
-  await print(json ? cleanupJson(done) : formatDone(done, style));
-  return statusOf(left, outcomes.filter(({ error }) => error !== undefined).length);
+  const page = () => ('steps' in cleanup ? formatPlanned(cleanup) : formatDone(cleanup, style));
+  await Bun.write(Bun.stdout, json ? cleanupJson(cleanup) : page()).catch(() => 0);
 }
 
-function statusOf(left: readonly Left[], failed: number): number {
-  return failed > 0 || left.some(({ whose }) => whose !== 'others') ? EXIT.left : EXIT.clean;
+function statusOf(left: readonly Left[], outcomes: readonly Outcome[]): number {
+  const isLeft =
+    left.some(({ whose }) => whose !== 'others') || outcomes.some(({ error }) => error !== undefined);
+  return isLeft ? EXIT.left : EXIT.clean;
 }
 
-/** The agent's process, 0 if it does not tell; `undefined` if none runs as far as can be told. */
-function agentOf(
-  { socket, pid }: Presence,
-  leases: Result<LeaseSurvey, Problem> | undefined,
-): number | undefined {
-  if (socket.kind === 'answered') return pid ?? 0;
-  return leases?.ok === true ? livingHolder(leases.value.own) : undefined;
-}
-
-function agentRuns(pid: number): string {
-  return `An agent runs here (${processName(pid)}) and would put everything back: stop it first, for instance with 'systemctl disable --now flannelette'`;
+/** Who would put everything back, in words; `undefined` if nobody does as far as can be told. */
+function agentOf({ socket, pid }: Presence, { agent }: Managers): string | undefined {
+  const process = pid ?? agent;
+  if (process !== undefined) return `An agent runs here (process ${process})`;
+  return socket.kind === 'answered'
+    ? `An agent or another program has the socket '${socket.path}'`
+    : undefined;
 }
 
 const NOT_PRIVILEGED =
@@ -124,9 +158,4 @@ function remaining(
 function refuse(reason: string): number {
   console.error(printable(reason));
   return EXIT.refused;
-}
-
-/** A reader that has gone (`| head`) is no reason to fail. */
-async function print(text: string): Promise<void> {
-  await Bun.write(Bun.stdout, text).catch(() => 0);
 }

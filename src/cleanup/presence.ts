@@ -1,15 +1,12 @@
 /**
- * Whether an agent runs that would put back what is removed.
+ * Whether somebody answers where the agent of this node does.
  *
  * @module
  */
-import { lstatSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { lstatSync } from 'node:fs';
 import { parseStatus } from '../cli/status-document.ts';
 import type { SocketFindings } from '../removal/findings.ts';
 import { errnoName } from '../store/sqlite/failure.ts';
-import { thisHolder } from '../store/sqlite/holder.ts';
-import type { HeldLease } from '../store/sqlite/release.ts';
 
 /** An agent in the middle of a pass may take a moment. */
 const TIMEOUT_MS = 5_000;
@@ -39,17 +36,5 @@ export async function askSocket(path: string): Promise<Presence> {
     if (code === 'ECONNREFUSED') return found('stale');
     // Whoever cannot look there has not made it, and what takes the call without an answer is somebody alive.
     return found(code === 'ENOENT' || code === 'EACCES' || code === 'ENOTDIR' ? 'none' : 'answered');
-  }
-}
-
-/** The agent that has taken the lease, if its process is alive: it may have been given another socket. */
-export function livingHolder(lease: HeldLease | undefined): number | undefined {
-  if (lease === undefined || lease.pid === process.pid) return undefined;
-  if (lease.bootId === '' || lease.bootId !== thisHolder().bootId) return undefined;
-  try {
-    const [program = ''] = readFileSync(`/proc/${lease.pid}/cmdline`, 'utf8').split('\0');
-    return basename(program).startsWith('flannelette') ? lease.pid : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { chooseIdentity } from '../agent/identity.ts';
 import type { CleanupSettings } from '../config/cleanup-settings.ts';
@@ -26,14 +26,14 @@ import type { LeaseSurvey } from '../store/sqlite/release.ts';
 import { digestOf, EMPTY_STATE, isStateFileName, type NodeState, readState } from '../store/state-file.ts';
 
 /** What was read before the survey, because it may end the command. */
-export interface Known {
+export interface Known extends Pick<Findings, 'flanneld'> {
   readonly socket: SocketFindings;
   /** `undefined` if there is no database to read. */
   readonly leases: Result<LeaseSurvey, Problem> | undefined;
 }
 
 /** Everything but what the kernel has. */
-export function surveyFiles(settings: CleanupSettings, known: Known): Omit<Findings, 'kernel'> {
+export function surveyFiles(settings: CleanupSettings, known: Known): Omit<Findings, 'kernel' | 'above'> {
   const { nodeName, stateDir, subnetFile, socketPath } = settings;
   const { state, findings } = surveyState(stateDir);
   const own = known.leases?.ok === true ? known.leases.value.own?.lease : undefined;
@@ -50,6 +50,7 @@ export function surveyFiles(settings: CleanupSettings, known: Known): Omit<Findi
     networks: [...networks, ...configuredNetworks(settings.netConfigPath)],
     leases: leaseFindings(settings.leaseDb, known.leases),
     socket: known.socket,
+    flanneld: known.flanneld,
     halfWritten: halfWritten(subnetFile),
     // What is in another goes first.
     directories: [...directories].sort((a, b) => b.length - a.length).flatMap(surveyDirectory),
@@ -120,6 +121,24 @@ function halfWritten(path: string): string[] {
 function surveyDirectory(path: string): DirectoryFindings[] {
   const entries = namesIn(path);
   return entries === undefined ? [] : [{ path, entries: entries.sort() }];
+}
+
+/**
+ * The devices that stand on one, such as a VLAN's (`/sys/class/net`). A bridge that it is a port of is above it too,
+ * but only loses a port.
+ */
+export function devicesAbove(name: string): string[] {
+  const directory = `/sys/class/net/${name}`;
+  const uppers = (namesIn(directory) ?? []).filter((entry) => entry.startsWith('upper_'));
+  return uppers.map((entry) => entry.slice('upper_'.length)).filter((upper) => upper !== masterOf(directory));
+}
+
+function masterOf(directory: string): string | undefined {
+  try {
+    return basename(readlinkSync(`${directory}/master`));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The names in a directory; `undefined` if there is none, or none that can be read. */

@@ -28,14 +28,25 @@ export function decide(findings: Findings, { adopt }: { readonly adopt: boolean 
   const state = judgeState(findings, network.steps);
   const found = objects.length + network.steps.length + state.steps.length > 0;
   const lease = judgeLease(findings, found);
+  const kernel = objects.map((object): ObjectStep => ({ kind: 'object', object }));
+  if (left.some(({ whose }) => whose === 'ours')) {
+    return { kernel, network: network.steps, lease: [], state: [], left: [...left, ...network.left, KEPT] };
+  }
   return {
-    kernel: objects.map((object) => ({ kind: 'object', object })),
+    kernel,
     network: network.steps,
     lease: lease.steps,
     state: state.steps,
     left: [...left, ...network.left, ...lease.left, ...state.left],
   };
 }
+
+/** While a device stays, nobody else may get its subnet, and what says that it is ours is needed. */
+const KEPT: Left = {
+  what: 'the lease and the state directory',
+  why: 'kept until the device can go; run this again then',
+  whose: 'ours',
+};
 
 /** All steps in their order. */
 export function stepsOf({ kernel, network, lease, state }: Removal): readonly Step[] {

@@ -5,6 +5,7 @@
  */
 import { describe, type RouteObject } from '../model/objects.ts';
 import type { Findings, LeaseFindings, Left } from './findings.ts';
+import { flanneldRuns } from './kernel.ts';
 import { quoteForShell } from './shell.ts';
 import type { DirectoryStep, FileStep, LeaseStep } from './step.ts';
 
@@ -24,6 +25,7 @@ export function judgeSubnetEnv(findings: Findings, successor: RouteObject | unde
   });
   if (file.kind === 'none') return { steps: halfWritten, left: [] };
   if (file.kind === 'unreadable') return keep(`it cannot be read (${file.reason})`, 'maybe');
+  if (findings.flanneld !== undefined) return keep(flanneldRuns(findings.flanneld), 'others');
   if (successor !== undefined) {
     return keep(`flanneld has taken the node over (${describe(successor)}); --adopt takes it`, 'others');
   }

@@ -86,6 +86,10 @@ export interface Findings {
   readonly networks: readonly Prefix[];
   /** In the order in which they can go. */
   readonly directories: readonly DirectoryFindings[];
+  /** A flanneld that runs, as people would name it. */
+  readonly flanneld: string | undefined;
+  /** Devices that stand on one of ours, by its name: the kernel would take them with it. */
+  readonly above: ReadonlyMap<string, readonly string[]>;
   /** The addresses that this node's devices have by lease, by state, and by derivation. */
   readonly macs: ReadonlySet<Mac>;
 }

@@ -26,6 +26,11 @@ export interface KernelJudgement {
   readonly successor: RouteObject | undefined;
 }
 
+/** A device that is not removed. */
+interface Staying extends Pick<Left, 'why' | 'whose'> {
+  readonly link: LinkObject;
+}
+
 /** Judges what was found in the kernel. With `adopt`, what flanneld has left goes too. */
 export function judgeKernel(findings: Findings, adopt: boolean): KernelJudgement {
   const { links, routes, entries } = findings.kernel;
@@ -33,9 +38,14 @@ export function judgeKernel(findings: Findings, adopt: boolean): KernelJudgement
   const boots = routes.filter(({ protocol }) => protocol === BOOT);
   const isInPlaceOfOurs = ({ dst }: RouteObject) => !ourDestinations.has(dst);
   const tunnels = boots.filter((route) => isInPlaceOfOurs(route) && isTunnelRoute(route));
-  const staying = links.flatMap((link) => {
+  const staying = links.flatMap((link): Staying[] => {
     const why = whyLinkStays(link, { findings, adopt, tunnels });
-    return why === undefined ? [] : [{ link, why }];
+    if (why !== undefined) return [{ link, why, whose: 'others' }];
+    const above = findings.above.get(link.name) ?? [];
+    if (above.length === 0) return [];
+    return [
+      { link, why: `${above.join(', ')} on it would go with it; remove that first`, whose: 'ours' } as const,
+    ];
   });
   const stay = new Set(staying.map(({ link }) => link.name));
   const removed = new Set(links.map(({ name }) => name).filter((name) => !stay.has(name)));
@@ -59,7 +69,7 @@ export function judgeKernel(findings: Findings, adopt: boolean): KernelJudgement
       ...links.filter(({ name }) => removed.has(name)),
     ],
     left: [
-      ...staying.map(({ link, why }): Left => ({ what: `device ${link.name}`, why, whose: 'others' })),
+      ...staying.map(({ link, why, whose }): Left => ({ what: `device ${link.name}`, why, whose })),
       ...(adopt ? [] : leased.map((route) => leftRoute(route, FLANNELDS))),
       ...strays.map((route) => leftRoute(route, PERHAPS_FLANNELDS)),
       ...shapeless.map(({ dst }): Left => ({ what: `route ${dst}`, why: SHAPELESS, whose: 'others' })),
@@ -86,6 +96,11 @@ function isTunnelRoute({ dst, gateway, onlink }: RouteObject): boolean {
   return onlink && gateway === prefixBase(dst);
 }
 
+/** Why nothing is taken that a running flanneld may use. */
+export function flanneldRuns(flanneld: string): string {
+  return `${flanneld} runs and uses it, or will`;
+}
+
 interface LinkContext {
   readonly findings: Findings;
   readonly adopt: boolean;
@@ -97,6 +112,7 @@ function whyLinkStays(link: LinkObject, { findings, adopt, tunnels }: LinkContex
   const foreign = foreignForm(link);
   if (foreign !== undefined) return foreign;
   if (adopt) return undefined;
+  if (findings.flanneld !== undefined) return flanneldRuns(findings.flanneld);
   const tunnel = tunnels.find((route) => route.link === link.name);
   if (tunnel !== undefined) return `flanneld uses it or has left it (${describe(tunnel)}); --adopt takes it`;
   const { state, macs, kernel } = findings;

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inNetns } from '../../ffi/netns.ts';
 import { readLeases } from './agent-store.ts';
 import { TIMEOUT_MS } from './agent-support.ts';
 import { cleanUp, directoryOf, plantForeign, wholeNode } from './cleanup-support.ts';
@@ -113,6 +114,32 @@ test(
     expect(linesWith(lines, 'flanneld has taken the node over').length).toBe(1);
     expect(existsSync(join(directoryOf(lab, node), 'subnet.env'))).toBe(true);
     expect(linesWith(lines, 'state/node.json')[0]).toStartWith('✓');
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'with a flanneld that runs, nothing that it may use is taken',
+  async () => {
+    await using lab = await leasedLab('vxlan');
+    const node = lab.node(1);
+    const flanneld = join(lab.directory, 'flanneld');
+    copyFileSync('/bin/sleep', flanneld);
+    const process = inNetns(node.space.netns, () => Bun.spawn([flanneld, '60']));
+    try {
+      const refused = cleanUp(lab, node, { flags: ['--adopt'] });
+      expect({ status: refused.status, stdout: refused.stdout }).toEqual({ status: 1, stdout: '' });
+      expect(refused.stderr).toMatch(new RegExp(`^flanneld runs here \\(process ${process.pid}\\).*\n$`));
+      const kept = cleanUp(lab, node);
+      expect(kept.status).toBe(0);
+      expect(linesWith(kept.lines, 'runs and uses it').length).toBe(1);
+      expect(linesWith(kept.lines, 'device flannel.1, device flannel-v6.1').length).toBe(1);
+      expect(existsSync(join(directoryOf(lab, node), 'subnet.env'))).toBe(true);
+      expect(readLeases(lab).map(({ node: name }) => name)).toEqual(['node-2', 'node-3']);
+    } finally {
+      process.kill();
+      await process.exited;
+    }
   },
   TIMEOUT_MS,
 );

@@ -10,7 +10,7 @@ import { EXECUTABLE, type Lab, type LabNode } from './lab.ts';
 
 /** What came of a command. */
 export interface CleanupOutcome {
-  readonly status: number | null;
+  readonly status: number;
   /** Of standard output, the empty last one left out. */
   readonly lines: readonly string[];
   readonly stdout: string;
@@ -41,20 +41,38 @@ export function agentFlags(lab: Lab, node: LabNode): string[] {
 }
 
 /** Runs `flannelette cleanup` with the flags of the node's agent. */
-export function cleanUp(
-  lab: Lab,
-  node: LabNode,
-  { flags = [], before = [] }: CleanupOptions = {},
-): CleanupOutcome {
-  const command = [...before, EXECUTABLE, 'cleanup', ...agentFlags(lab, node), ...flags];
-  const { PATH = '' } = process.env;
-  const env = { PATH, NODE_NAME: node.name };
+export function cleanUp(lab: Lab, node: LabNode, options: CleanupOptions = {}): CleanupOutcome {
+  const { command, env } = invocation(lab, node, options);
   const result = inNetns(node.space.netns, () =>
     Bun.spawnSync(command, { cwd: '/', env, stdin: 'ignore', stderr: 'pipe' }),
   );
-  const stdout = result.stdout.toString();
-  const lines = stdout.trimEnd().split('\n');
-  return { status: result.exitCode, lines, stdout, stderr: result.stderr.toString() };
+  return outcome(result.exitCode, result.stdout.toString(), result.stderr.toString());
+}
+
+/** The same without holding up this process, which may have to answer. */
+export async function cleanUpLater(
+  lab: Lab,
+  node: LabNode,
+  options: CleanupOptions = {},
+): Promise<CleanupOutcome> {
+  const { command, env } = invocation(lab, node, options);
+  const child = inNetns(node.space.netns, () =>
+    Bun.spawn(command, { cwd: '/', env, stdin: 'ignore', stderr: 'pipe' }),
+  );
+  const texts = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  return outcome(await child.exited, ...texts);
+}
+
+function invocation(lab: Lab, node: LabNode, { flags = [], before = [] }: CleanupOptions) {
+  const { PATH = '' } = process.env;
+  return {
+    command: [...before, EXECUTABLE, 'cleanup', ...agentFlags(lab, node), ...flags],
+    env: { PATH, NODE_NAME: node.name },
+  };
+}
+
+function outcome(status: number, stdout: string, stderr: string): CleanupOutcome {
+  return { status, stdout, lines: stdout.trimEnd().split('\n'), stderr };
 }
 
 /** All that a node has: what `ip` and `bridge` print, whole, and every file below its directory. */

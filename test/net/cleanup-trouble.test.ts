@@ -6,7 +6,7 @@ import { hostGwOverlay, vxlanOverlay } from './agent-expected.ts';
 import { readOverlay } from './agent-overlay.ts';
 import { readLeases } from './agent-store.ts';
 import { expectOverlay, TIMEOUT_MS } from './agent-support.ts';
-import { cleanUp, directoryOf, wholeNode } from './cleanup-support.ts';
+import { cleanUp, cleanUpLater, directoryOf, plantForeign, wholeNode } from './cleanup-support.ts';
 import { createLab, type Lab, type LabNode } from './lab.ts';
 
 const BACKENDS = [
@@ -50,6 +50,89 @@ test(
       first: expect.stringContaining('# An agent runs'),
     });
     for (const each of lab.nodes) await expectOverlay(each, () => vxlanOverlay(lab, each));
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'an agent that hangs is in the way too',
+  async () => {
+    await using lab = await createLab({ nodes: 1 });
+    await lab.startAll();
+    const node = lab.node(1);
+    process.kill(node.agent.pid, 'SIGSTOP');
+    const { status, stderr } = cleanUp(lab, node);
+    process.kill(node.agent.pid, 'SIGCONT');
+    expect(status).toBe(1);
+    expect(stderr).toStartWith(`An agent runs here (process ${node.agent.pid}) `);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'whatever answers on the socket is in the way; a file at its path is left',
+  async () => {
+    await using lab = await createLab({ nodes: 1 });
+    const node = lab.node(1);
+    const path = join(lab.directory, 'other.sock');
+    const flags = ['--socket', path];
+    const server = Bun.listen({ unix: path, socket: { data: (socket) => void socket.end('what?\n') } });
+    const { status, stderr } = await cleanUpLater(lab, node, { flags });
+    server.stop(true);
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(/^An agent or another program has the socket '.*other\.sock'.*\n$/),
+    });
+    rmSync(path, { force: true });
+    writeFileSync(path, 'mine');
+    const { status: left, lines } = cleanUp(lab, node, { flags });
+    expect({ left, text: readFileSync(path, 'utf8') }).toEqual({ left: 0, text: 'mine' });
+    expect(lines).toContain(`  ${path}: it is no socket`);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a cleanup that was cut short is finished by the next',
+  async () => {
+    await using lab = await createLab({ nodes: 3 });
+    const node = lab.node(1);
+    plantForeign(lab, node);
+    const before = wholeNode(lab, node);
+    for (const part of [0.1, 0.4, 0.7, 0.9]) {
+      for (const each of lab.nodes) if (!each.running) each.start();
+      await node.agent.ready();
+      await lab.settled();
+      await node.kill();
+      const commands = cleanUp(lab, node, { flags: ['--dry-run'] }).lines.filter(
+        (line) => !line.startsWith('#'),
+      );
+      node.run('sh', '-ec', commands.slice(0, Math.round(commands.length * part)).join('\n'));
+      expect(cleanUp(lab, node).status).toBe(0);
+      expect(wholeNode(lab, node)).toEqual(before);
+    }
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a device that others stand on stays, with the lease and the memory of it, until they are gone',
+  async () => {
+    await using lab = await killedLab();
+    const node = lab.node(1);
+    node.run(...'ip link add link flannel.1 name on-top type macvlan'.split(' '));
+    // The names of devices in /sys are those of the namespace that it was mounted in.
+    const before = ['unshare', '-m', 'sh', '-c', 'mount -t sysfs sysfs /sys && exec "$@"', 'sh'];
+    const { status, lines } = cleanUp(lab, node, { before });
+    expect(status).toBe(3);
+    expect(lines).toContain('  device flannel.1: on-top on it would go with it; remove that first');
+    expect(node.ip('link', 'show', 'on-top').length).toBe(1);
+    expect(readLeases(lab).length).toBe(3);
+    expect(isGone(lab, node, 'state')).toBe(false);
+    node.run('ip', 'link', 'del', 'on-top');
+    expect(cleanUp(lab, node, { before }).status).toBe(0);
+    expect(readOverlay(node)).toEqual(NOTHING);
+    expect(readLeases(lab).length).toBe(2);
   },
   TIMEOUT_MS,
 );

@@ -13,8 +13,8 @@ export interface PlannedCleanup {
   readonly node: string;
   readonly steps: readonly Step[];
   readonly left: readonly Left[];
-  /** Of an agent that runs, and would put everything back; 0 if it does not tell. */
-  readonly agentPid: number | undefined;
+  /** Who would put everything back, in words. */
+  readonly agent: string | undefined;
 }
 
 /** What a cleanup did. */
@@ -25,19 +25,17 @@ export interface DoneCleanup {
 }
 
 /** Commands for a shell that would remove the same; all else is in comments. */
-export function formatPlanned({ node, steps, left, agentPid }: PlannedCleanup): string {
-  const agent =
-    agentPid === undefined
+export function formatPlanned({ node, steps, left, agent }: PlannedCleanup): string {
+  const warning =
+    agent === undefined
       ? []
-      : [
-          `# An agent runs here (${processName(agentPid)}): it has to be stopped before, or it puts everything back`,
-        ];
+      : [printable(`# ${agent}: it has to be stopped before, or it puts everything back`)];
   const head =
     steps.length === 0
       ? '# Nothing to remove'
       : `# What cleanup would remove from node ${printable(node)}, in this order; nothing was changed`;
   const comments = leftLines(left).map((line) => `# ${line}`);
-  return page([...agent, head, ...steps.map((step) => printable(commandOf(step))), ...comments]);
+  return page([...warning, head, ...steps.map((step) => printable(commandOf(step))), ...comments]);
 }
 
 /** The same list with what became of each. */
@@ -105,11 +103,6 @@ function section(title: string, left: readonly Left[]): string[] {
 
 function page(lines: readonly string[]): string {
   return `${lines.join('\n')}\n`;
-}
-
-/** A process by its number, if that is known. */
-export function processName(pid: number): string {
-  return pid === 0 ? 'it does not tell its process' : `process ${pid}`;
 }
 
 /** One JSON object, for programs. */

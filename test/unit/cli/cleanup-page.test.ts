@@ -23,7 +23,9 @@ const LEFT: readonly Left[] = [
 ];
 
 test('a dry run is a script: all but its commands are comments', () => {
-  expect(formatPlanned({ node: 'pi-1', steps: STEPS, left: LEFT, agentPid: 4711 })).toBe(`\
+  expect(
+    formatPlanned({ node: 'pi-1', steps: STEPS, left: LEFT, agent: 'An agent runs here (process 4711)' }),
+  ).toBe(`\
 # An agent runs here (process 4711): it has to be stopped before, or it puts everything back
 # What cleanup would remove from node pi-1, in this order; nothing was changed
 rm /run/flannel/subnet.env
@@ -56,7 +58,7 @@ test.each([
   [[{ what: 'x', why: 'y', whose: 'ours' } as const], 'Nothing was removed; 1 left, see above'],
 ])('the last line for nothing done and %j left', (left, last) => {
   expect(formatDone({ node: 'pi-1', outcomes: [], left }, PLAIN).trimEnd().split('\n').at(-1)).toBe(last);
-  const planned = formatPlanned({ node: 'pi-1', steps: [], left, agentPid: undefined });
+  const planned = formatPlanned({ node: 'pi-1', steps: [], left, agent: undefined });
   expect(planned.split('\n')[0]).toBe('# Nothing to remove');
 });
 
@@ -67,7 +69,7 @@ test('names cannot move the cursor, nor end a comment', () => {
     { kind: 'lease', database: hostile, node: hostile, subnets: [] },
     { kind: 'file', path: hostile, part: 'state' },
   ];
-  const planned = formatPlanned({ node: hostile, steps, left, agentPid: undefined });
+  const planned = formatPlanned({ node: hostile, steps, left, agent: undefined });
   const done = formatDone(
     { node: hostile, outcomes: steps.map((step) => ({ step, error: hostile })), left },
     PLAIN,

@@ -93,6 +93,25 @@ describe('devices', () => {
     expect(commands(found, true)).toContain('rm /run/flannel/subnet.env');
   });
 
+  test('and subnet.env are left to a flanneld that runs', () => {
+    const found = findings({ flanneld: 'flanneld (process 4711)' });
+    for (const what of ['device flannel.1', '/run/flannel/subnet.env']) {
+      expect(whyLeft(found, what)).toBe('flanneld (process 4711) runs and uses it, or will');
+    }
+    expect(commands(found)[0]).toBe('ip route del 10.42.2.0/24 via 10.42.2.0 dev flannel.1 proto 102');
+    expect(commands(found)).toContain('rm /var/lib/flannelette/node.json');
+  });
+
+  test('that carry others stay, and with them the lease and the memory of them', () => {
+    const found = findings({ above: new Map([['flannel.1', ['vlan7', 'vlan8']]]) });
+    expect(whyLeft(found, 'device flannel.1')).toBe('vlan7, vlan8 on it would go with it; remove that first');
+    expect(left(found).filter(({ whose }) => whose === 'ours').length).toBe(2);
+    expect(commands(found)).toEqual([
+      'ip route del 10.42.2.0/24 via 10.42.2.0 dev flannel.1 proto 102',
+      'rm /run/flannel/subnet.env',
+    ]);
+  });
+
   test('take with them whatever stands on them', () => {
     const routes = [
       tunnelRoute(2),

@@ -85,6 +85,8 @@ export function findings({
       { path: '/run/flannelette', entries: ['agent.sock'] },
       { path: '/var/lib/flannelette', entries: ['node.json'] },
     ],
+    flanneld: undefined,
+    above: new Map(),
     macs: new Set(),
     ...changes,
   };
