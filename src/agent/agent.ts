@@ -6,8 +6,9 @@
 import { FAMILIES, type Family } from '../model/ip.ts';
 import { type Lease, type LeaseSet, peerAddresses, sameLease } from '../model/lease.ts';
 import type { LeaseChange, OwnLease } from '../model/lease-source.ts';
+import type { AgentMeasures } from '../model/measures.ts';
 import { networkFamily } from '../model/network.ts';
-import type { AgentStatus, PassStatus } from '../model/status.ts';
+import type { AgentStatus } from '../model/status.ts';
 import type { Underlay } from '../model/underlay.ts';
 import { plan } from '../plan/plan.ts';
 import type { Pass } from '../reconcile/pass.ts';
@@ -16,13 +17,14 @@ import type { Observed } from '../reconcile/target.ts';
 import { sameInterface, sameUnderlay } from '../underlay/select.ts';
 import { ClaimsKeeper } from './claims-keeper.ts';
 import { Coalescer } from './coalescer.ts';
-import { statusDocument } from './document.ts';
+import { type AgentFacts, agentMeasures, statusDocument } from './document.ts';
 import { leaseRequest } from './lease-request.ts';
 import { OwnLeaseClaim } from './own-lease.ts';
 import type { AgentParts } from './parts.ts';
 import { type Readiness, readinessOf } from './readiness.ts';
-import { fightProblems, firstFailure, interfaceProblems, passStatus } from './report.ts';
+import { fightProblems, firstFailure, interfaceProblems } from './report.ts';
 import { stateSentence } from './sentence.ts';
+import { PassTotals } from './totals.ts';
 import { type HostEvent, UnderlayFollower } from './underlay-follower.ts';
 
 /** A store is asked for a second opinion on a large removal after this long. */
@@ -42,7 +44,7 @@ export class Agent {
   readonly #ownLease: OwnLeaseClaim;
   readonly #claims: ClaimsKeeper;
   readonly #reconciler: Reconciler;
-  readonly #repairs = new Map<string, number>();
+  readonly #totals = new PassTotals();
   /** Devices that earlier configurations have made and this one does not name. */
   #formerLinks: readonly string[];
   /** What the last plan was made of. */
@@ -50,7 +52,6 @@ export class Agent {
   /** The chosen link as it was announced last. */
   #linkState: string | undefined;
   #leases: LeaseSet | undefined;
-  #lastPass: PassStatus | undefined;
   #readyAfterMs: number | undefined;
 
   constructor(parts: AgentParts) {
@@ -171,7 +172,7 @@ export class Agent {
       leaseProblem: this.#ownLease.problem,
       stateProblem: this.#claims.problem,
       reconciler: this.#reconciler,
-      held: this.#lastPass?.held ?? 0,
+      held: this.#totals.last?.held ?? 0,
     });
   }
 
@@ -193,7 +194,16 @@ export class Agent {
 
   /** Everything about the agent. */
   status(): AgentStatus {
-    return statusDocument({
+    return statusDocument(this.#facts());
+  }
+
+  /** What is counted and timed. */
+  measures(): AgentMeasures {
+    return agentMeasures(this.#facts());
+  }
+
+  #facts(): AgentFacts {
+    return {
       parts: this.#parts,
       startedMs: this.#startedMs,
       readyAfterMs: this.#readyAfterMs,
@@ -202,9 +212,8 @@ export class Agent {
       own: this.#ownLease.current,
       reconciler: this.#reconciler,
       refused: this.#leases?.refused ?? [],
-      lastPass: this.#lastPass,
-      repairs: this.#repairs,
-    });
+      totals: this.#totals,
+    };
   }
 
   #leasesChanged({ set, changed }: LeaseChange): void {
@@ -256,8 +265,7 @@ export class Agent {
 
   #passed(pass: Pass, durationMs: number): void {
     const { clock, journal, onWork } = this.#parts;
-    this.#lastPass = passStatus(pass, durationMs, clock.nowMs());
-    for (const [kind, count] of pass.repairs) this.#repairs.set(kind, (this.#repairs.get(kind) ?? 0) + count);
+    this.#totals.add(pass, { durationMs, nowMs: clock.nowMs() });
     journal.problem('kernel', firstFailure(this.#reconciler));
     const { waiting, inPlace } = fightProblems(this.#reconciler);
     journal.problem('fight', waiting[0] ?? inPlace[0]);

@@ -1,19 +1,21 @@
 /**
- * The status document, put together when somebody asks for it.
+ * The status document and the measures, put together when somebody asks for them.
  *
  * @module
  */
 import type { RefusedLease } from '../model/lease.ts';
 import type { OwnLease } from '../model/lease-source.ts';
+import type { AgentMeasures } from '../model/measures.ts';
 import type { Problem } from '../model/problem.ts';
-import type { AgentStatus, PassStatus } from '../model/status.ts';
+import type { AgentStatus } from '../model/status.ts';
 import type { Underlay } from '../model/underlay.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { AgentParts } from './parts.ts';
 import { interfaceStatus, ownLeaseStatus, peerStatuses, vtepMacs } from './report.ts';
+import type { PassTotals } from './totals.ts';
 
-/** What the document is made from. */
-export interface DocumentSources {
+/** What an agent knows of itself. */
+export interface AgentFacts {
   readonly parts: Pick<AgentParts, 'version' | 'settings' | 'network' | 'source' | 'identity'>;
   /** Milliseconds since the epoch. */
   readonly startedMs: number;
@@ -23,13 +25,12 @@ export interface DocumentSources {
   readonly own: OwnLease | undefined;
   readonly reconciler: Reconciler;
   readonly refused: readonly RefusedLease[];
-  readonly lastPass: PassStatus | undefined;
-  readonly repairs: ReadonlyMap<string, number>;
+  readonly totals: PassTotals;
 }
 
 /** Everything about an agent. */
-export function statusDocument(sources: DocumentSources): AgentStatus {
-  const { parts, startedMs, readyAfterMs, readiness, underlay, own, reconciler, refused, lastPass } = sources;
+export function statusDocument(facts: AgentFacts): AgentStatus {
+  const { parts, startedMs, readyAfterMs, readiness, underlay, own, reconciler, refused, totals } = facts;
   const { version, settings, network, source, identity } = parts;
   return {
     version,
@@ -48,7 +49,22 @@ export function statusDocument(sources: DocumentSources): AgentStatus {
     store: source.status(),
     peers: [...peerStatuses(reconciler)],
     refused,
-    lastPass,
-    repairs: Object.fromEntries(sources.repairs),
+    lastPass: totals.last,
+    repairs: Object.fromEntries(totals.repairs.byKind()),
+  };
+}
+
+/** What the metrics tell of an agent: nothing in it grows with the number of peers. */
+export function agentMeasures(facts: AgentFacts): AgentMeasures {
+  const { parts, readiness, own, reconciler, refused, totals } = facts;
+  return {
+    ...readiness,
+    peers: reconciler.peerCounts,
+    refusedLeases: refused.length,
+    heldRemovals: totals.last?.held ?? 0,
+    passes: totals.durations,
+    changes: totals.changes,
+    repairs: totals.repairs,
+    leaseExpiresMs: own && (parts.source.ownExpiryMs() ?? own.expiresAtMs),
   };
 }

@@ -113,7 +113,7 @@ export class AgentJournal {
     const ms = Math.round(durationMs * 10) / 10;
     for (const repaired of repairLines)
       this.#limit.for(`repair ${repaired}`).info('Repaired', { object: repaired, cause });
-    const unsaid = pass.repairCount - repairLines.length;
+    const unsaid = pass.repairs.total - repairLines.length;
     if (unsaid > 0) this.#limit.for('repaired more').info('Repaired more', { count: unsaid, cause });
     const told = new Set(this.problems.map(({ message }) => message));
     for (const { message } of failures)

@@ -3,14 +3,23 @@
  *
  * @module
  */
-import { describe, type ObjectKind } from '../model/objects.ts';
-import type { Change, Failure, Target } from './target.ts';
+import { describe } from '../model/objects.ts';
+import { type RepairCause, RepairCounts } from '../model/repairs.ts';
+import type { Change, Failure, Target, Verb } from './target.ts';
 
 /** How many lines of each sort a pass may put into the log; the rest is counted. */
 const LINES_MAX = 5;
 
 /** How many of the changes that were repairs are kept. */
 const REPAIRS_KEPT_MAX = 32;
+
+/** What had been done to an object, by what puts it right. */
+const CAUSES: Readonly<Record<Verb, RepairCause>> = {
+  create: 'removed',
+  replace: 'changed',
+  recreate: 'changed',
+  remove: 'added',
+};
 
 /** What became of one change. */
 export type ChangeOutcome<C extends Change> = (change: C, failure: Failure | undefined) => void;
@@ -26,8 +35,8 @@ export class Pass {
   removed = 0;
   failed = 0;
   held = 0;
-  /** What had been right before and was not any more, by kind. */
-  readonly repairs = new Map<ObjectKind, number>();
+  /** What had been right before and was not any more. */
+  readonly repairs = new RepairCounts();
   readonly repairLines: string[] = [];
   /** The first of them. */
   readonly repairedChanges: Change[] = [];
@@ -54,8 +63,7 @@ export class Pass {
 
   /** Notes that an object which we had brought about had to be put right. */
   repaired(change: Change): void {
-    const { kind } = change.object;
-    this.repairs.set(kind, (this.repairs.get(kind) ?? 0) + 1);
+    this.repairs.add(change.object.kind, CAUSES[change.verb]);
     if (this.repairedChanges.length < REPAIRS_KEPT_MAX) this.repairedChanges.push(change);
     if (this.repairLines.length < LINES_MAX)
       this.repairLines.push(`${describe(change.object)} (${change.why})`);
@@ -65,12 +73,5 @@ export class Pass {
   fail(failure: Failure): void {
     this.failed++;
     if (this.failures.length < LINES_MAX) this.failures.push(failure);
-  }
-
-  /** How many repairs in all. */
-  get repairCount(): number {
-    let count = 0;
-    for (const each of this.repairs.values()) count += each;
-    return count;
   }
 }

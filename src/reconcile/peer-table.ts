@@ -141,9 +141,9 @@ export class PeerTable {
     this.slots.set(peer, 0);
   }
 
-  /** Whether another peer holds a key that this one plans. */
-  isShadowed(peer: Peer): boolean {
-    return this.#shadowed.has(peer);
+  /** Whether all of a peer's plan was brought about, and no other peer holds a key of it. */
+  isApplied(peer: Peer): boolean {
+    return this.applied.get(peer) === this.slots.get(peer) && !this.#shadowed.has(peer);
   }
 
   /** Enters the shadowed peers again, which keys may have been released for, and gives them back. */

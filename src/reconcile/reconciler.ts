@@ -5,7 +5,7 @@
  * @module
  */
 import type { Timer } from '../model/clock.ts';
-import type { Lease, LeaseSet } from '../model/lease.ts';
+import type { LeaseSet } from '../model/lease.ts';
 import { type KernelObject, type Key, keyOf, sameObject } from '../model/objects.ts';
 import { type Damage, damageOf, suspectOf } from './damage.ts';
 import { Dirt } from './dirt.ts';
@@ -13,7 +13,14 @@ import { type Fight, Fights } from './fights.ts';
 import { Holds } from './holds.ts';
 import type { ReconcilerOptions } from './options.ts';
 import { Pass } from './pass.ts';
-import { type Peer, PeerTable } from './peer-table.ts';
+import {
+  countPeers,
+  eachPeer,
+  type PeerCounts,
+  type PeerProgress,
+  type ProgressOptions,
+} from './peer-progress.ts';
+import { PeerTable } from './peer-table.ts';
 import { Retries } from './retries.ts';
 import { type DesiredState, type PassContext, runPass } from './run-pass.ts';
 import type { Claims, Failure, Observed } from './target.ts';
@@ -126,7 +133,7 @@ export class Reconciler {
   get pendingPeers(): number {
     if (!this.#fullPassDone) return this.#leases?.peers.size ?? 0;
     let pending = 0;
-    for (const peer of this.#table.peers()) if (!this.#isApplied(peer)) pending++;
+    for (const peer of this.#table.peers()) if (!this.#table.isApplied(peer)) pending++;
     const { names } = this.#dirt;
     if (names === undefined || names === 'all') return pending;
     for (const name of names) if (this.#table.find(name) === undefined) pending++;
@@ -134,18 +141,13 @@ export class Reconciler {
   }
 
   /** The peers, and how far each is. */
-  *peers(): Generator<{
-    lease: Lease;
-    state: 'programmed' | 'pending' | 'failed';
-    reason: string | undefined;
-  }> {
-    for (const peer of this.#table.peers()) {
-      const lease = this.#table.leaseOf(peer);
-      if (lease === undefined) continue;
-      const reason = this.#peerRetries.get(lease.node)?.failure.message;
-      const done = this.#fullPassDone && this.#isApplied(peer);
-      yield { lease, state: reason !== undefined ? 'failed' : done ? 'programmed' : 'pending', reason };
-    }
+  peers(): Generator<PeerProgress> {
+    return eachPeer(this.#progress());
+  }
+
+  /** How many peers are how far. */
+  get peerCounts(): PeerCounts {
+    return countPeers(this.#progress(), this.pendingPeers);
   }
 
   /** What fails at present, the node's own objects first. */
@@ -269,9 +271,8 @@ export class Reconciler {
     };
   }
 
-  #isApplied(peer: Peer): boolean {
-    const { applied, slots } = this.#table;
-    return applied.get(peer) === slots.get(peer) && !this.#table.isShadowed(peer);
+  #progress(): ProgressOptions {
+    return { table: this.#table, retries: this.#peerRetries, isSettled: this.#fullPassDone };
   }
 
   #planAudit(costMs: number): void {

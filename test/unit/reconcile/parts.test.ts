@@ -192,14 +192,8 @@ describe('Pass', () => {
     }
     expect(pass.failures.length).toBeLessThan(10);
     expect(pass.repairLines.length).toBeLessThan(10);
-    expect([pass.failed, pass.repairCount]).toEqual([100, 400]);
-    expect(pass.repairs).toEqual(
-      new Map([
-        ['route', 100],
-        ['fdb', 100],
-        ['neighbour', 200],
-      ]),
-    );
+    expect([pass.failed, pass.repairs.total]).toEqual([100, 400]);
+    expect(Object.fromEntries(pass.repairs.byKind())).toEqual({ route: 100, fdb: 100, neighbour: 200 });
     expect(pass.repairLines[0]).toBe('route 10.42.2.0/24 via 10.42.2.0 dev flannel.1 onlink (was missing)');
   });
 });

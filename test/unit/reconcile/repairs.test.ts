@@ -113,7 +113,7 @@ test.each(DAMAGES)('$what: put right at once, counted, and silent afterwards', a
   await rig.quiet();
   const counts: Record<string, number> = {};
   for (const { repairs } of rig.passes.slice(length))
-    for (const [kind, count] of repairs) counts[kind] = (counts[kind] ?? 0) + count;
+    for (const [kind, count] of repairs.byKind()) counts[kind] = (counts[kind] ?? 0) + count;
   expect(counts).toEqual({ ...repaired });
   rig.asked();
   rig.reconciler.look('again');

@@ -172,7 +172,7 @@ test('Reconciler repairs by its audit what no event told', async () => {
   rig.alien.setOffload('flannel.1', 'tx-checksum-ip-generic', true);
   await rig.run(700_000, 10_000);
   expect(rig.ours()).toEqual(rig.wantedLines());
-  const repairs = rig.passes.flatMap((pass) => [...pass.repairs.keys()]);
+  const repairs = rig.passes.flatMap((pass) => [...pass.repairs.byKind()].map(([kind]) => kind));
   expect(repairs.sort()).toEqual(['file', 'offload', 'route', 'sysctl']);
 });
 

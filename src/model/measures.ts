@@ -1,0 +1,77 @@
+/**
+ * What is counted and timed where the work is done, for `/metrics`.
+ *
+ * @module
+ */
+import { Histogram } from './histogram.ts';
+import type { Problem } from './problem.ts';
+import type { RepairCounts } from './repairs.ts';
+
+/** What became of the changes of all passes. */
+export type ChangeCounts = Readonly<Record<'created' | 'updated' | 'removed' | 'failed', number>>;
+
+/** How the agent is, and what it has done since its start. */
+export interface AgentMeasures {
+  readonly ready: boolean;
+  readonly problems: readonly Problem[];
+  readonly peers: Readonly<Record<'programmed' | 'pending' | 'failed', number>>;
+  readonly refusedLeases: number;
+  /** Removals that wait for a second list that agrees. */
+  readonly heldRemovals: number;
+  /** The durations of passes: `full` are those that looked at everything. */
+  readonly passes: { readonly full: Histogram; readonly partial: Histogram };
+  readonly changes: ChangeCounts;
+  readonly repairs: RepairCounts;
+  /** Milliseconds since the epoch; `undefined` if none is held, or it does not expire. */
+  readonly leaseExpiresMs: number | undefined;
+}
+
+/** What was asked of the kernel. */
+export interface KernelMeasures {
+  readonly requests: number;
+  /** Refusals by the name of their errno. */
+  readonly errors: ReadonlyMap<string, number>;
+  /** How often events were lost, not how many. */
+  readonly eventLosses: number;
+}
+
+/** What a lease store is asked for. */
+export type StoreOperation = 'own' | 'read' | 'acquire' | 'renew';
+
+/** How the lease store answers. */
+export class StoreMeasures {
+  /** Of the operations that there were. */
+  readonly durations = new Map<StoreOperation, Histogram>();
+  readonly failures = new Map<StoreOperation, number>();
+
+  /** Counts one attempt, a failed one too. */
+  observe(operation: StoreOperation, durationMs: number, isOk: boolean): void {
+    const durations = this.durations.get(operation) ?? new Histogram();
+    this.durations.set(operation, durations);
+    durations.observe(durationMs / 1000);
+    const failures = this.failures.get(operation) ?? 0;
+    this.failures.set(operation, isOk ? failures : failures + 1);
+  }
+}
+
+/** The process as the kernel sees it. What cannot be read is `undefined`. */
+export interface ProcessMeasures {
+  readonly cpuSeconds: number;
+  /** Seconds since the epoch. */
+  readonly startSeconds: number | undefined;
+  readonly residentBytes: number | undefined;
+  /** The part of it that no file stands behind: what the agent really takes from the node. */
+  readonly anonymousBytes: number | undefined;
+  readonly virtualBytes: number | undefined;
+  readonly openFiles: number | undefined;
+  readonly openFilesMax: number | undefined;
+}
+
+/** All that there is to tell. */
+export interface Measures {
+  readonly version: string;
+  readonly agent: AgentMeasures;
+  readonly kernel: KernelMeasures;
+  readonly store: StoreMeasures;
+  readonly ownProcess: ProcessMeasures;
+}
