@@ -11,6 +11,7 @@ import { LinuxKernel } from './kernel/linux.ts';
 import { readHost } from './kernel/underlay.ts';
 import type { Clock, Timer } from './model/clock.ts';
 import type { Ip } from './model/ip.ts';
+import type { KernelMeasures } from './model/measures.ts';
 import { type Problem, problem } from './model/problem.ts';
 import { fail, ok, type Result } from './model/result.ts';
 import { ERRNO, errnoName } from './netlink/error.ts';
@@ -50,6 +51,7 @@ export class KernelAccess {
   readonly #routeSocket: NetlinkSocket;
   readonly #genericSocket: NetlinkSocket;
   readonly #route: Session;
+  readonly #generic: Session;
   readonly #clock: Clock;
   #claims: Claims = { links: new Set(), networks: [] };
   #watch: { readonly socket: NetlinkSocket; readonly watch: Watch } | undefined;
@@ -57,6 +59,7 @@ export class KernelAccess {
   /** Why events were missed, until everything was looked at. */
   #deafBecause: string | undefined;
   #hush: Timer | undefined;
+  #eventLosses = 0;
   #closed = false;
 
   private constructor(route: NetlinkSocket, generic: NetlinkSocket, clock: Clock) {
@@ -64,9 +67,10 @@ export class KernelAccess {
     this.#genericSocket = generic;
     this.#clock = clock;
     this.#route = new Session(route);
+    this.#generic = new Session(generic);
     this.target = new LinuxKernel({
       route: this.#route,
-      generic: new Session(generic),
+      generic: this.#generic,
       sysctlRoot: '/proc/sys',
       onLinks: () => this.#refilter(),
       onBulk: () => this.#hushEcho(),
@@ -125,6 +129,7 @@ export class KernelAccess {
       onDatagram: (bytes) => readEvents(bytes, { links: this.target.links, claims: this.#claims }, listener),
       onLost: (reason) => {
         this.#watch = undefined;
+        this.#eventLosses++;
         this.#deafBecause = `events were lost (${reason})`;
         this.#clock.schedule(REOPEN_MS, () => this.listen(listener));
       },
@@ -135,6 +140,20 @@ export class KernelAccess {
     // What happened while nobody listened is not known.
     if (this.#deafBecause !== undefined) listener.look(this.#deafBecause);
     this.#deafBecause = undefined;
+  }
+
+  /** What was asked of the kernel so far, and what it refused. */
+  measures(): KernelMeasures {
+    const errors = new Map<string, number>();
+    let requests = 0;
+    for (const { counters } of [this.#route, this.#generic]) {
+      requests += counters.requests;
+      for (const [errno, count] of counters.errorsByErrno) {
+        const name = errnoName(errno);
+        errors.set(name, (errors.get(name) ?? 0) + count);
+      }
+    }
+    return { requests, errors, eventLosses: this.#eventLosses };
   }
 
   close(): void {

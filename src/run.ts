@@ -8,9 +8,7 @@ import { hostname } from 'node:os';
 import { MemoryTrimmer } from '../arm/memory.ts';
 import { sendDatagram } from '../ffi/notify.ts';
 import { Agent } from './agent/agent.ts';
-import { chooseIdentity } from './agent/identity.ts';
 import { AgentJournal } from './agent/journal.ts';
-import type { AgentParts } from './agent/parts.ts';
 import { waitingSentence } from './agent/sentence.ts';
 import type { HostEvent } from './agent/underlay-follower.ts';
 import { VERSION } from './cli/version.ts';
@@ -20,7 +18,6 @@ import { type ConfigError, describeConfigError } from './config/error.ts';
 import { formatHelp } from './config/help.ts';
 import { parseNetConf } from './config/net-conf.ts';
 import { parseSettings } from './config/settings.ts';
-import { readSubnetEnv } from './config/subnet-env.ts';
 import { HealthServer } from './http/server.ts';
 import type { UnderlayEvent } from './kernel/events.ts';
 import { FileWatch } from './kernel/file-watch.ts';
@@ -29,12 +26,12 @@ import { KernelAccess } from './kernel-access.ts';
 import { createLogger, type Logger } from './log.ts';
 import { LogLimit } from './log-limit.ts';
 import { backOffMs } from './model/back-off.ts';
-import type { Lease } from './model/lease.ts';
-import type { LeaseSource } from './model/lease-source.ts';
+import { NOTHING_ASKED, NOTHING_DONE, StoreMeasures, type StoreObserver } from './model/measures.ts';
 import type { NetworkConfig } from './model/network.ts';
 import type { Problem } from './model/problem.ts';
 import { fail, type Result } from './model/result.ts';
 import type { Settings } from './model/settings.ts';
+import { recall } from './recall.ts';
 import { createNotifier } from './sd-notify.ts';
 import { Service } from './service.ts';
 import { SqliteLeaseSource } from './store/sqlite/source.ts';
@@ -102,14 +99,18 @@ async function runAgent(prepared: Prepared): Promise<number> {
   return 0;
 }
 
-async function startAgent({ settings, network, log }: Prepared): Promise<Running> {
+async function startAgent(prepared: Prepared): Promise<Running> {
+  const { settings, network, log } = prepared;
   const notifier = createNotifier({ env: process.env, pid: process.pid, send: sendDatagram });
   const service = new Service(notifier, systemClock);
   const journal = new AgentJournal({ log, limit: new LogLimit(log), onNews: () => service.changed() });
+  const store = new StoreMeasures();
   let agent: Agent | undefined;
+  let kernel: KernelAccess | undefined;
   const readiness = () => agent?.readiness() ?? { ready: false, problems: journal.problems };
+  const metrics = () => metricsOf({ agent, kernel, store, problems: journal.problems });
   const health = new HealthServer({
-    sources: { readiness, status: () => agent?.status() },
+    sources: { readiness, status: () => agent?.status(), metrics },
     clock: systemClock,
     socketPath: settings.socketPath,
     healthzIp: settings.healthzIp,
@@ -122,11 +123,11 @@ async function startAgent({ settings, network, log }: Prepared): Promise<Running
     sentence: () => agent?.sentence() ?? waitingSentence(journal.problems),
     prove: (proof) => void (proof === 'pass' ? agent?.prove() : health.probe()),
   });
-  const kernel = await openKernel(journal, () => {
+  kernel = await openKernel(journal, () => {
     service.seen('pass');
     void health.start();
   });
-  agent = await makeAgent({ settings, network, log, journal, service, health, kernel });
+  agent = await makeAgent({ settings, network, log, journal, service, health, kernel, onUse: store.observe });
   listen(kernel, agent, journal);
   agent.start();
   await health.start();
@@ -139,6 +140,7 @@ interface Surroundings extends Prepared {
   readonly service: Service;
   readonly health: HealthServer;
   readonly kernel: KernelAccess;
+  readonly onUse: StoreObserver;
 }
 
 async function makeAgent({
@@ -149,6 +151,7 @@ async function makeAgent({
   service,
   health,
   kernel,
+  onUse,
 }: Surroundings): Promise<Agent> {
   const source = new SqliteLeaseSource({
     path: settings.leaseDb,
@@ -156,6 +159,7 @@ async function makeAgent({
     node: settings.nodeName,
     renewMarginMinutes: settings.renewMarginMinutes,
     log: (text) => log.info('Lease store', { event: text }),
+    onUse,
   });
   const trimmer = new MemoryTrimmer(systemClock.schedule);
   trimmer.worked();
@@ -198,6 +202,25 @@ async function makeAgent({
   return agent;
 }
 
+/** What makes the text is loaded by the first who asks. */
+async function metricsOf({ agent, kernel, store, problems }: Measured): Promise<string> {
+  const { metricsText } = await import('./metrics/document.ts');
+  return metricsText({
+    version: VERSION,
+    agent: agent?.measures() ?? { ...NOTHING_DONE, problems },
+    kernel: kernel?.measures() ?? NOTHING_ASKED,
+    store,
+  });
+}
+
+/** What `/metrics` tells of; there is neither agent nor kernel while no netlink socket can be opened. */
+interface Measured {
+  readonly agent: Agent | undefined;
+  readonly kernel: KernelAccess | undefined;
+  readonly store: StoreMeasures;
+  readonly problems: readonly Problem[];
+}
+
 /** Lets the agent hear what the kernel announces. */
 function listen(kernel: KernelAccess, agent: Agent, journal: AgentJournal): void {
   kernel.listen({
@@ -206,26 +229,6 @@ function listen(kernel: KernelAccess, agent: Agent, journal: AgentJournal): void
     underlay: (event) => agent.hostEvent(event.kind === 'link' ? linkEvent(event) : event),
     onProblem: (trouble) => journal.problem('events', trouble),
   });
-}
-
-/** What the node was before this start, as its files and the store tell it. */
-async function recall({
-  settings,
-  log,
-  stateFile,
-  source,
-}: Pick<Prepared, 'settings' | 'log'> & { stateFile: StateFile; source: LeaseSource }): Promise<
-  Pick<AgentParts, 'formerLinks' | 'published' | 'identity' | 'previous'>
-> {
-  const { state, warning } = stateFile.load();
-  if (warning !== undefined) log.warn('State file set aside', { reason: warning });
-  const { nodeName } = settings;
-  const published = await readPublished(source, nodeName);
-  const machineId = readOr('/etc/machine-id', '');
-  const identity = chooseIdentity({ published, remembered: state, nodeName, machineId });
-  const { ipv4, ipv6 } = readPrevious(settings.subnetFile);
-  const previous = { ipv4: ipv4.subnet, ipv6: ipv6.subnet };
-  return { formerLinks: state.links, published, identity, previous };
 }
 
 /** Netlink sockets need no privilege; without them nothing can be done but to wait (file limit, no netlink). */
@@ -243,26 +246,8 @@ async function openKernel(journal: AgentJournal, onWait: () => void): Promise<Ke
 /** Each try is a sign of life, so they must not be far apart. */
 const OPEN_MS_MAX = 10_000;
 
-/** What peers have been told of this node; what the state directory remembers serves if the store cannot be read. */
-async function readPublished(source: LeaseSource, node: string): Promise<Lease | undefined> {
-  const own = await source.own(node);
-  return own.ok ? own.value : undefined;
-}
-
 function linkEvent({ name, index, mtuBytes, up, gone }: UnderlayEvent & { kind: 'link' }): HostEvent {
   return { kind: 'link', link: name, index, gone, state: `${name} ${index} ${mtuBytes} ${up} ${gone}` };
-}
-
-function readPrevious(path: string): ReturnType<typeof readSubnetEnv> {
-  return readSubnetEnv(readOr(path, ''));
-}
-
-function readOr(path: string, otherwise: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return otherwise;
-  }
 }
 
 function untilSignal(): Promise<string> {

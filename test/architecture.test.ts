@@ -41,6 +41,7 @@ const AREAS: Readonly<Record<string, Area>> = {
   },
   'src/removal': { values: ['src/model'], types: ['src/reconcile/target.ts'] },
   'src/http': { values: ['src/model', 'hono', 'node:*'], types: ['src/reconcile'] },
+  'src/metrics': { values: ['src/model', 'node:fs'] },
   'src/agent': {
     values: ['src/model', 'src/plan', 'src/reconcile', 'src/underlay'],
     types: ['src/log.ts', 'src/log-limit.ts'],
@@ -63,6 +64,10 @@ const AREAS: Readonly<Record<string, Area>> = {
   'src/kernel-access.ts': {
     values: ['src/model', 'src/kernel', 'src/netlink', 'ffi'],
     types: ['src/reconcile/target.ts', 'src/underlay/snapshot.ts'],
+  },
+  'src/recall.ts': {
+    values: ['src/agent/identity.ts', 'src/config/subnet-env.ts', 'node:fs'],
+    types: ['src/agent/parts.ts', 'src/log.ts', 'src/model', 'src/store/state-file.ts'],
   },
   'src/run.ts': { values: ['src', 'ffi', 'k3s', 'arm/memory.ts', 'node:*'] },
   'src/cleanup': { values: ['src', 'ffi', 'k3s', 'node:*'] },
@@ -95,6 +100,8 @@ const PURE: Readonly<Record<string, readonly RegExp[]>> = {
   'src/removal': [IMPURE, ASYNCHRONOUS],
   'src/netlink': [IMPURE, ASYNCHRONOUS],
   'src/model': [IMPURE],
+  'src/metrics/table.ts': [IMPURE, ASYNCHRONOUS],
+  'src/metrics/text.ts': [IMPURE, ASYNCHRONOUS],
   'src/reconcile': [IMPURE],
   'src/config': [IMPURE],
   'src/agent': [UNSEEDED],

@@ -1,8 +1,8 @@
 /**
- * What the agent answers over HTTP, made on each request from two functions: nothing is kept.
+ * What the agent answers over HTTP, made on each request from a few functions: nothing is kept.
  *
  * The same paths are on the Unix socket, which only its owner can open, and on TCP if a port is set: what they
- * tell (addresses, MACs, subnets) is no secret, and nothing can be changed by them.
+ * tell (addresses, MACs, subnets, counts) is no secret, and nothing can be changed by them.
  *
  * @module
  */
@@ -24,6 +24,8 @@ export interface AppSources {
   readonly readiness: () => Readiness;
   /** `undefined` as long as there is no agent yet: then it is answered why not. */
   readonly status: () => AgentStatus | undefined;
+  /** In Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
   /** Told of an exception in one of these functions, of which the client sees only `500`. */
   readonly onError?: ((error: Error) => void) | undefined;
 }
@@ -31,11 +33,14 @@ export interface AppSources {
 interface Route {
   readonly path: string;
   readonly about: string;
-  readonly answer: (context: Context) => Response;
+  readonly answer: (context: Context) => Response | Promise<Response>;
 }
 
 /** `/readyz` as text names no more problems than a person reads; as JSON it has them all. */
 const MAX_REASONS = 50;
+
+/** Prometheus' text format (its documentation, "Exposition formats"). */
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** The app that answers `GET` and `HEAD`; take its `fetch`. */
 export function createApp(sources: AppSources): Hono {
@@ -53,7 +58,7 @@ export function createApp(sources: AppSources): Hono {
   return app;
 }
 
-function routesOf({ readiness, status }: AppSources): readonly Route[] {
+function routesOf({ readiness, status, metrics }: AppSources): readonly Route[] {
   return [
     {
       path: '/healthz',
@@ -73,6 +78,11 @@ function routesOf({ readiness, status }: AppSources): readonly Route[] {
         const document = status();
         return document === undefined ? answerReadiness(context, readiness()) : answerJson(document);
       },
+    },
+    {
+      path: '/metrics',
+      about: 'what is counted and timed, for Prometheus',
+      answer: async () => answer(await metrics(), METRICS_TYPE, {}),
     },
   ];
 }

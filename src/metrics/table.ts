@@ -176,7 +176,7 @@ const PROCESS: readonly Metric[] = [
   {
     name: 'process_start_time_seconds',
     type: 'gauge',
-    help: 'When the process started, since the epoch.',
+    help: 'When it was started, since the epoch.',
     labels: [],
     read: ({ ownProcess }) => [[ownProcess.startSeconds]],
   },

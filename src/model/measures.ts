@@ -5,7 +5,7 @@
  */
 import { Histogram } from './histogram.ts';
 import type { Problem } from './problem.ts';
-import type { RepairCounts } from './repairs.ts';
+import { RepairCounts } from './repairs.ts';
 
 /** What became of the changes of all passes. */
 export type ChangeCounts = Readonly<Record<'created' | 'updated' | 'removed' | 'failed', number>>;
@@ -26,6 +26,19 @@ export interface AgentMeasures {
   readonly leaseExpiresMs: number | undefined;
 }
 
+/** Of an agent that could not begin. */
+export const NOTHING_DONE: AgentMeasures = {
+  ready: false,
+  problems: [],
+  peers: { programmed: 0, pending: 0, failed: 0 },
+  refusedLeases: 0,
+  heldRemovals: 0,
+  passes: { full: new Histogram(), partial: new Histogram() },
+  changes: { created: 0, updated: 0, removed: 0, failed: 0 },
+  repairs: new RepairCounts(),
+  leaseExpiresMs: undefined,
+};
+
 /** What was asked of the kernel. */
 export interface KernelMeasures {
   readonly requests: number;
@@ -35,8 +48,14 @@ export interface KernelMeasures {
   readonly eventLosses: number;
 }
 
+/** Of a kernel that cannot be reached. */
+export const NOTHING_ASKED: KernelMeasures = { requests: 0, errors: new Map(), eventLosses: 0 };
+
 /** What a lease store is asked for. */
 export type StoreOperation = 'own' | 'read' | 'acquire' | 'renew';
+
+/** Is told of each attempt to use a store: what for, how long it took, and whether it worked. */
+export type StoreObserver = (operation: StoreOperation, durationMs: number, isOk: boolean) => void;
 
 /** How the lease store answers. */
 export class StoreMeasures {
@@ -45,13 +64,13 @@ export class StoreMeasures {
   readonly failures = new Map<StoreOperation, number>();
 
   /** Counts one attempt, a failed one too. */
-  observe(operation: StoreOperation, durationMs: number, isOk: boolean): void {
+  readonly observe: StoreObserver = (operation, durationMs, isOk) => {
     const durations = this.durations.get(operation) ?? new Histogram();
     this.durations.set(operation, durations);
     durations.observe(durationMs / 1000);
     const failures = this.failures.get(operation) ?? 0;
     this.failures.set(operation, isOk ? failures : failures + 1);
-  }
+  };
 }
 
 /** The process as the kernel sees it. What cannot be read is `undefined`. */

@@ -5,20 +5,35 @@
  * @module
  */
 import { existsSync } from 'node:fs';
+import type { StoreObserver, StoreOperation } from '../../model/measures.ts';
 import { fail, ok, type Result } from '../../model/result.ts';
 import { createDatabaseFile } from './create.ts';
 import { failureOf, type StoreFailure } from './failure.ts';
 import { LeaseDatabase } from './lease-database.ts';
 
+/** What a {@link DatabaseHandle} needs. */
+export interface DatabaseHandleOptions {
+  readonly path: string;
+  readonly log: (text: string) => void;
+  /** In milliseconds. */
+  readonly monotonicMs: () => number;
+  /** Told of every use when it is over. */
+  readonly onUse: StoreObserver;
+}
+
 /** A database path, and the connection to it while there is one. */
 export class DatabaseHandle {
   readonly path: string;
   readonly #log: (text: string) => void;
+  readonly #monotonicMs: () => number;
+  readonly #onUse: StoreObserver;
   #database: LeaseDatabase | undefined;
 
-  constructor(path: string, log: (text: string) => void) {
+  constructor({ path, log, monotonicMs, onUse }: DatabaseHandleOptions) {
     this.path = path;
     this.#log = log;
+    this.#monotonicMs = monotonicMs;
+    this.#onUse = onUse;
   }
 
   /** Whether there is a file at the path. */
@@ -30,7 +45,14 @@ export class DatabaseHandle {
    * Gives `work` the database, which is made if there is none. What `work` returns is final; what it throws
    * becomes the failure.
    */
-  use<T>(work: (database: LeaseDatabase) => T): Result<T, StoreFailure> {
+  use<T>(operation: StoreOperation, work: (database: LeaseDatabase) => T): Result<T, StoreFailure> {
+    const startMs = this.#monotonicMs();
+    const result = this.#use(work);
+    this.#onUse(operation, this.#monotonicMs() - startMs, result.ok);
+    return result;
+  }
+
+  #use<T>(work: (database: LeaseDatabase) => T): Result<T, StoreFailure> {
     try {
       return ok(work(this.#open()));
     } catch (error) {

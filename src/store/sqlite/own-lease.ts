@@ -72,7 +72,7 @@ export class OwnLeaseKeeper {
   /** One attempt to take the lease or to bring it up to date. */
   take(request: LeaseRequest): Result<Result<OwnLease, Problem>, StoreFailure> {
     const { node, network, handle, expiry, clock, random } = this.#options;
-    const granted = handle.use((database) =>
+    const granted = handle.use('acquire', (database) =>
       grantLease(database, {
         ...this.#holder,
         node,
@@ -130,7 +130,7 @@ export class OwnLeaseKeeper {
   #renew(isLate: boolean): number | undefined {
     const { handle, clock, log, onProblem } = this.#options;
     const expiresMs = clock.nowMs() + LIFETIME_MS;
-    const renewed = handle.use((database) =>
+    const renewed = handle.use('renew', (database) =>
       database.transact(false, (revision) => {
         const row = database.row(this.#options.node);
         if (row === undefined || this.#row === undefined || !isSameLease(row, this.#row))

@@ -17,6 +17,7 @@ import type {
   LeaseSourceStatus,
   OwnLease,
 } from '../../model/lease-source.ts';
+import type { StoreObserver } from '../../model/measures.ts';
 import type { NetworkConfig } from '../../model/network.ts';
 import type { Problem } from '../../model/problem.ts';
 import { ok, type Result } from '../../model/result.ts';
@@ -49,6 +50,8 @@ export interface SqliteLeaseSourceOptions {
   readonly random?: () => number;
   /** Takes what an operator may want to read about the store, a sentence each. */
   readonly log?: (text: string) => void;
+  /** Told of every attempt to use the database. */
+  readonly onUse?: StoreObserver;
 }
 
 /** The leases in an SQLite file. */
@@ -85,11 +88,11 @@ export class SqliteLeaseSource implements LeaseSource {
 
   constructor(options: SqliteLeaseSourceOptions) {
     const { path, network, node, renewMarginMinutes, clock = systemClock, random = Math.random } = options;
-    const log = options.log ?? (() => {});
+    const { log = () => {}, onUse = () => {} } = options;
     this.#node = node;
     this.#clock = clock;
     this.#random = random;
-    this.#handle = new DatabaseHandle(path, log);
+    this.#handle = new DatabaseHandle({ path, log, monotonicMs: clock.monotonicMs, onUse });
     this.#book = new LeaseBook({ node, network });
     this.#expiry = new ExpiryJudge(clock);
     this.#reader = new LeaseReader({ node, book: this.#book, expiry: this.#expiry });
@@ -120,7 +123,7 @@ export class SqliteLeaseSource implements LeaseSource {
   /** What the store holds for a node, even if it has expired. A store that does not exist is not made. */
   async own(node: string): Promise<Result<Lease | undefined, Problem>> {
     if (!this.#handle.exists()) return ok(undefined);
-    const read = await this.#patience.wait(() => this.#handle.use((database) => database.row(node)));
+    const read = await this.#patience.wait(() => this.#handle.use('own', (database) => database.row(node)));
     if (!read.ok) return read;
     return ok(read.value === undefined ? undefined : storedLease(read.value));
   }
@@ -193,7 +196,7 @@ export class SqliteLeaseSource implements LeaseSource {
   #look(isComplete: boolean): void {
     if (this.#isClosed || this.#listener === undefined) return;
     this.#retryAlarm.cancel();
-    const reading = this.#handle.use((database) => {
+    const reading = this.#handle.use('read', (database) => {
       if (!this.#isSynced) this.#presumeOwn(database);
       const own = isComplete ? this.#reader.readComplete(database) : this.#reader.read(database);
       return { own, nextMs: this.#reader.dropGone(database, this.#clock.nowMs()) };

@@ -19,6 +19,7 @@ interface HttpRequest {
 }
 
 const PATHS = [
+  '/metrics',
   '/healthz',
   '/livez',
   '/readyz',
@@ -50,7 +51,11 @@ const WORDS = [
 
 const codec = jsonForm<HttpRequest>();
 const STATUSES = new Set([200, 404, 405, 503]);
-const TYPES = new Set(['text/plain; charset=utf-8', 'application/json']);
+const TYPES = new Set([
+  'text/plain; charset=utf-8',
+  'text/plain; version=0.0.4; charset=utf-8',
+  'application/json',
+]);
 
 const failures: Error[] = [];
 const [calm, troubled] = [true, false].map((ready) =>
@@ -60,6 +65,7 @@ const [calm, troubled] = [true, false].map((ready) =>
       problems: ready ? [] : [problem('interface-missing', "Interface 'e\u001bth' is gone")],
     }),
     status: () => agentStatus(),
+    metrics: async () => '# HELP x\n',
     onError: (error) => failures.push(error),
   }),
 );

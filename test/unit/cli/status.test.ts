@@ -18,7 +18,11 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'status-'));
   socketPath = join(directory, 'agent.sock');
   status = agentStatus();
-  const sources = { readiness: () => ({ ready: true, problems: [] }), status: () => status };
+  const sources = {
+    readiness: () => ({ ready: true, problems: [] }),
+    status: () => status,
+    metrics: async () => '',
+  };
   server = new HealthServer({ sources, clock: systemClock, socketPath, healthzIp: '', healthzPort: 0 });
   await server.start();
 });

@@ -6,10 +6,14 @@ import { agentStatus, manyPeers } from '../cli/agent-status.ts';
 const READY: AppSources = {
   readiness: () => ({ ready: true, problems: [] }),
   status: () => agentStatus(),
+  metrics: async () => 'up 1\n',
 };
 
 const TROUBLED: AppSources = {
   status: () => agentStatus(),
+  metrics: async () => {
+    throw new Error('inner secret');
+  },
   readiness: () => ({
     ready: false,
     problems: [
@@ -120,6 +124,15 @@ test('createApp() answers /status of 5,000 peers', async () => {
   expect(JSON.parse(body).peers).toHaveLength(5_000);
 });
 
+test('createApp() answers /metrics in the type that scrapers expect, also while it is not ready', async () => {
+  const { status, body, headers } = await ask(READY, '/metrics');
+  expect([status, body]).toEqual([200, 'up 1\n']);
+  expect(headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  expect(headers.get('cache-control')).toBe('no-store');
+  const metrics = async () => 'up 0\n';
+  expect(await ask({ ...TROUBLED, metrics }, '/metrics')).toMatchObject({ status: 200, body: 'up 0\n' });
+});
+
 test('createApp() says 404 in words that list the paths', async () => {
   expect(await ask(READY, '/')).toMatchObject({
     status: 404,
@@ -129,6 +142,7 @@ test('createApp() says 404 in words that list the paths', async () => {
       '/livez    the agent runs',
       '/readyz   all known peers are programmed, else 503 with the reasons (?format=json)',
       '/status   everything that the agent knows, as JSON',
+      '/metrics  what is counted and timed, for Prometheus',
       '',
     ].join('\n'),
   });
@@ -136,7 +150,7 @@ test('createApp() says 404 in words that list the paths', async () => {
 });
 
 test('createApp() takes GET and HEAD and refuses other methods', async () => {
-  for (const path of ['/healthz', '/livez', '/readyz', '/status']) {
+  for (const path of ['/healthz', '/livez', '/readyz', '/status', '/metrics']) {
     const head = await ask(READY, path, { method: 'HEAD' });
     expect([head.status, head.body]).toEqual([200, '']);
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
@@ -159,5 +173,6 @@ test('createApp() hides an exception from the client and tells the caller', asyn
   };
   const { status, body } = await ask(sources, '/readyz');
   expect([status, body]).toEqual([500, 'The agent failed to answer; its log says why\n']);
-  expect(errors.map((error) => error.message)).toEqual(['inner secret']);
+  expect((await ask({ ...TROUBLED, onError: (error) => errors.push(error) }, '/metrics')).status).toBe(500);
+  expect(errors.map((error) => error.message)).toEqual(['inner secret', 'inner secret']);
 });

@@ -51,7 +51,11 @@ const impatientClock: Clock = {
 
 function makeServer(options: Partial<HealthServerOptions> = {}): HealthServer {
   const server = new HealthServer({
-    sources: { readiness: () => ({ ready: true, problems: [] }), status: () => agentStatus() },
+    sources: {
+      readiness: () => ({ ready: true, problems: [] }),
+      status: () => agentStatus(),
+      metrics: async () => '',
+    },
     socketPath: path,
     healthzIp: '127.0.0.1',
     healthzPort: 0,
@@ -236,6 +240,7 @@ test('HealthServer reports an address that the machine has not', async () => {
 test('HealthServer refuses long requests and shows no stack', async () => {
   const sources = {
     status: () => agentStatus(),
+    metrics: async () => '',
     readiness: () => {
       throw new Error('inner secret');
     },
