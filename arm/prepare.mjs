@@ -18,8 +18,10 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -30,6 +32,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const BUN = join(ROOT, 'node_modules/.bin/bun');
 const EXECUTABLE = join(ROOT, 'dist/flannelette');
+const PROMTOOL = join(ROOT, '.cache/promtool');
 
 /** What goes into the executable: it is built again when one of these is newer. */
 const SOURCES = ['src', 'ffi', 'k3s', 'arm', 'package.json', 'package-lock.json', 'tsconfig.json'];
@@ -42,6 +45,9 @@ const WITNESSES = {
   ethtool: 'ethtool',
   strace: 'strace',
 };
+
+/** What keeps apt from asking. */
+const QUIET = { DEBIAN_FRONTEND: 'noninteractive' };
 
 /** npm on a slow card takes minutes; whoever waits this long waits for something that hangs. */
 const LOCK_TIMEOUT_MS = 20 * 60_000;
@@ -164,6 +170,27 @@ function hasCommand(command) {
   });
 }
 
+/**
+ * promtool comes with a server that would be started, and with the libraries of its pages: of Debian's package
+ * only this file is taken, which needs no root.
+ */
+function fetchPromtool() {
+  if (!hasCommand('apt-get')) throw new Refusal('The tests need promtool, of Prometheus');
+  const fetch = 'apt-get download -q prometheus && dpkg-deb --fsys-tarfile *.deb | tar -x ./usr/bin/promtool';
+  const folder = mkdtempSync(join(ROOT, '.cache/promtool-'));
+  try {
+    withFreshLists(() => step('Fetching promtool', ['sh', '-c', `cd "$0" && ${fetch}`, folder]));
+    renameSync(join(folder, 'usr/bin/promtool'), PROMTOOL);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether there is no promtool yet. */
+function lacksPromtool() {
+  return !hasCommand('promtool') && !existsSync(PROMTOOL);
+}
+
 /** The witnesses' packages that are not installed. */
 function missingWitnesses() {
   return Object.entries(WITNESSES).flatMap(([name, command]) => (hasCommand(command) ? [] : [name]));
@@ -182,14 +209,18 @@ function installWitnesses() {
       `The tests need Debian packages that are not installed. As root, run:\n  apt-get update && ${install.join(' ')}`,
     );
   }
-  const quiet = { DEBIAN_FRONTEND: 'noninteractive' };
   const patient = [...install, '-o', 'DPkg::Lock::Timeout=300'];
+  withFreshLists(() => step(`Installing ${missing.join(', ')}`, patient, QUIET));
+}
+
+/** Tries once more if the package lists are old or were never fetched, which is how a container image comes. */
+function withFreshLists(work) {
   try {
-    step(`Installing ${missing.join(', ')}`, patient, quiet);
-  } catch {
-    // The lists are old or were never fetched, which is how a container image comes.
-    step('Updating the package lists', ['apt-get', 'update', '-qq'], quiet);
-    step(`Installing ${missing.join(', ')}`, patient, quiet);
+    work();
+  } catch (error) {
+    if (process.getuid?.() !== 0) throw error;
+    step('Updating the package lists', ['apt-get', 'update', '-qq'], QUIET);
+    work();
   }
 }
 
@@ -243,7 +274,10 @@ function once(needed, work) {
 try {
   const options = new Set(process.argv.slice(2));
   once(() => !packagesAreCurrent() || !bunRuns(), preparePackages);
-  if (options.has('--witnesses')) once(() => missingWitnesses().length > 0, installWitnesses);
+  if (options.has('--witnesses')) {
+    once(() => missingWitnesses().length > 0, installWitnesses);
+    once(lacksPromtool, fetchPromtool);
+  }
   if (options.has('--build')) once(() => !executableIsCurrent(), buildExecutable);
 } catch (error) {
   if (!(error instanceof Refusal)) throw error;

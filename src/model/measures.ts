@@ -52,7 +52,7 @@ export interface KernelMeasures {
 export const NOTHING_ASKED: KernelMeasures = { requests: 0, errors: new Map(), eventLosses: 0 };
 
 /** What a lease store is asked for. */
-export type StoreOperation = 'own' | 'read' | 'acquire' | 'renew';
+export type StoreOperation = 'own' | 'read' | 'acquire' | 'renew' | 'release';
 
 /** Is told of each attempt to use a store: what for, how long it took, and whether it worked. */
 export type StoreObserver = (operation: StoreOperation, durationMs: number, isOk: boolean) => void;

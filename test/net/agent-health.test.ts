@@ -59,7 +59,8 @@ test(
     expect(askTcp(node, '/healthz', { host: '192.168.77.1' }).status).toBe(200);
     expect(askTcp(node, '/healthz', { verb: 'HEAD' })).toEqual({ status: 200, body: '' });
     expect(askTcp(node, '/healthz', { verb: 'POST' }).status).toBe(405);
-    expect(askTcp(node, '/metrics').status).toBe(404);
+    expect(askTcp(node, '/metrics').body).toContain('\nflannelette_ready 1\n');
+    expect(askTcp(node, '/nothing').status).toBe(404);
   },
   TIMEOUT_MS,
 );

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { FAMILIES } from '../../src/model/ip.ts';
 import { DAMAGES, type Damage, expectRepair, sceneOf } from './agent-damage.ts';
 import { deviceName, hostGwOverlay, vxlanOverlay } from './agent-expected.ts';
+import { readMetrics } from './agent-metrics.ts';
 import { type Overlay, readOverlay } from './agent-overlay.ts';
 import { leaseOf, partOf } from './agent-store.ts';
 import { eventually, expectOverlay, expectPodsTalk, JSON_LOG, readLog, TIMEOUT_MS } from './agent-support.ts';
@@ -86,6 +87,8 @@ test(
       const causes = readLog(node.agent).map(({ cause }) => `${cause}`);
       expect(causes.filter((cause) => cause.includes('events were lost')).length).toBeGreaterThan(0);
     });
+    const losses = (await readMetrics(node)).get('flannelette_netlink_event_losses_total');
+    expect(losses).toBeGreaterThan(0);
     // It listens again.
     node.run('ip', 'link', 'delete', deviceName(4));
     await expectWhole(lab);

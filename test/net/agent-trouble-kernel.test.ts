@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { inNetns } from '../../ffi/netns.ts';
 import { writeSysctls } from '../../src/cli/demo/topology.ts';
 import { readSubnetEnv, subnetEnvText, vxlanOverlay } from './agent-expected.ts';
+import { readMetrics } from './agent-metrics.ts';
 import { readOverlay } from './agent-overlay.ts';
 import { leaseOf } from './agent-store.ts';
 import {
@@ -198,6 +199,7 @@ test(
     await expectRemedy(node, 'netlink-failed', 'RestrictAddressFamilies=');
     expect((await node.agent.get('/status'))?.status).toBe(503);
     expect((await node.agent.get('/livez'))?.text).toBe('alive');
+    expect((await readMetrics(node)).get('flannelette_problems{code="netlink-failed"}')).toBe(1);
     await manager.next('STATUS=Not ready: Cannot open a netlink socket: EAFNOSUPPORT. Allow netlink', 0);
     await manager.next('WATCHDOG=1\nEXTEND_TIMEOUT_USEC=', 0);
     expect(await node.stop()).toBe(0);

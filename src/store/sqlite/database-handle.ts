@@ -14,11 +14,11 @@ import { LeaseDatabase } from './lease-database.ts';
 /** What a {@link DatabaseHandle} needs. */
 export interface DatabaseHandleOptions {
   readonly path: string;
-  readonly log: (text: string) => void;
+  readonly log?: (text: string) => void;
   /** In milliseconds. */
   readonly monotonicMs: () => number;
   /** Told of every use when it is over. */
-  readonly onUse: StoreObserver;
+  readonly onUse?: StoreObserver;
 }
 
 /** A database path, and the connection to it while there is one. */
@@ -29,7 +29,7 @@ export class DatabaseHandle {
   readonly #onUse: StoreObserver;
   #database: LeaseDatabase | undefined;
 
-  constructor({ path, log, monotonicMs, onUse }: DatabaseHandleOptions) {
+  constructor({ path, monotonicMs, log = ignore, onUse = ignore }: DatabaseHandleOptions) {
     this.path = path;
     this.#log = log;
     this.#monotonicMs = monotonicMs;
@@ -94,4 +94,8 @@ export class DatabaseHandle {
       return true;
     }
   }
+}
+
+function ignore(): void {
+  // Nobody wants to hear of it.
 }

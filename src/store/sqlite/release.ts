@@ -92,9 +92,9 @@ export async function releaseLease(
   node: string,
   { clock, random }: ReleaseOptions,
 ): Promise<Result<number, Problem>> {
-  const handle = new DatabaseHandle(path, () => undefined);
+  const handle = new DatabaseHandle({ path, monotonicMs: clock.monotonicMs });
   const released = await new Patience(clock, random).wait(() =>
-    handle.use((database) => {
+    handle.use('release', (database) => {
       const nowMs = clock.nowMs();
       database.transact(true, (revision) => {
         database.bury(node, { revision, nowMs });
