@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CONFIG_ERROR_KINDS } from '../../src/config/error.ts';
 import { ADVICE } from '../../src/kernel/advice.ts';
+import { METRICS } from '../../src/metrics/table.ts';
 import { FILE_LIMIT_REMEDY, REMEDIES } from '../../src/model/problem.ts';
 
 const ROOT = join(import.meta.dir, '../..');
@@ -87,6 +88,19 @@ test('docs/operations.md lists every event of the log with its level, and no oth
   expect([...new Set(written)].sort()).toEqual(listed.sort());
   // A problem's message; its code is in the list of problems.
   expect(unknown).toEqual(['src/agent/journal.ts: problem.message']);
+});
+
+test('docs/operations.md lists every metric as it describes itself, and no other', () => {
+  const rows = tableOf('metric', 'type', 'labels', 'what it tells');
+  const listed = rows.map(([name, type, labels, what]) => [name, type, labels, what].map(unquoted));
+  expect(listed).toEqual(
+    METRICS.map(({ name, type, labels, help }) => [
+      name,
+      type,
+      labels.join(', ') || '–',
+      help.replace(/\.$/, ''),
+    ]),
+  );
 });
 
 test('docs/operations.md lists every event of the lease store, and no other', () => {
