@@ -66,9 +66,10 @@ function removeObjects(steps: readonly ObjectStep[], { target, remaining }: Tool
 
 async function giveBack(step: LeaseStep, { release }: Tools): Promise<Outcome> {
   const released = await release(step);
-  if (released.ok) return { step, error: undefined };
-  const { message, remedy } = released.error;
-  return { step, error: `${message}. ${remedy}` };
+  return {
+    step,
+    error: released.ok ? undefined : `${released.error.message}; run this again once that is put right`,
+  };
 }
 
 /** A file that has gone by itself is gone. */

@@ -61,8 +61,7 @@ export function surveyFiles(settings: CleanupSettings, known: Known): Omit<Findi
 function leaseFindings(path: string | undefined, survey: Known['leases']): LeaseFindings {
   if (path === undefined) return { kind: 'unnamed' };
   if (survey === undefined) return { kind: 'none', path };
-  if (!survey.ok)
-    return { kind: 'unreadable', path, message: survey.error.message, remedy: survey.error.remedy };
+  if (!survey.ok) return { kind: 'unreadable', path, message: survey.error.message };
   const { own, peers, others } = survey.value;
   return { kind: 'read', path, own: own?.subnets, peers, others };
 }

@@ -43,7 +43,8 @@ export function judgeSubnetEnv(findings: Findings, successor: RouteObject | unde
 }
 
 /** Judges the own lease, and what becomes of the database. `found` says whether there is anything else of ours. */
-export function judgeLease({ node, leases }: Findings, found: boolean): Judgement<LeaseStep> {
+export function judgeLease(findings: Findings, found: boolean): Judgement<LeaseStep> {
+  const { node, leases } = findings;
   switch (leases.kind) {
     case 'unnamed':
       return lostLease(found, 'no database was named; give --lease-db FILE as the agent had it');
@@ -53,16 +54,29 @@ export function judgeLease({ node, leases }: Findings, found: boolean): Judgemen
         `there is no database ${quoteForShell(leases.path)}; see that --lease-db is right`,
       );
     case 'unreadable': {
-      const why = `${leases.message}. ${leases.remedy}`;
+      const why = `${leases.message}; run this again once that is put right`;
       return { steps: [], left: [{ what: `the lease of node ${node}, if it has one`, why, whose: 'ours' }] };
     }
     case 'read': {
       const { path, own } = leases;
-      const steps: LeaseStep[] =
-        own === undefined ? [] : [{ kind: 'lease', database: path, node, subnets: own }];
-      return { steps, left: [leftDatabase(leases)] };
+      if (own === undefined) return { steps: [], left: [...leasesLikeOurs(findings), leftDatabase(leases)] };
+      return { steps: [{ kind: 'lease', database: path, node, subnets: own }], left: [leftDatabase(leases)] };
     }
   }
+}
+
+/** Leases under other names that say the same as what was found here: the agent may have had another name. */
+function leasesLikeOurs({ node, leases, state, subnetEnv, macs }: Findings): Left[] {
+  const wasWritten = subnetEnv.kind === 'read' && subnetEnv.digest === state.subnetEnvDigest;
+  const subnets = new Set(wasWritten ? subnetEnv.subnets : []);
+  return (leases.kind === 'read' ? leases.peers : []).flatMap((lease) => {
+    const halves = [lease.ipv4, lease.ipv6].filter((half) => half !== undefined);
+    const isAlike = halves.some(({ subnet, vtep }) => subnets.has(subnet) || (vtep && macs.has(vtep.mac)));
+    if (!isAlike) return [];
+    const what = `the lease ${halves.map(({ subnet }) => subnet).join(', ')} of node ${lease.node}`;
+    const why = `node ${node} has none, and this one has its subnet or address; if the agent went by that name, run this again with NODE_NAME=${quoteForShell(lease.node)}`;
+    return [{ what, why, whose: 'maybe' }];
+  });
 }
 
 /** Once everything else is gone, there is nothing that would tell of a lease. */
@@ -95,7 +109,7 @@ export function judgeState(
   for (const name of state.ours)
     steps.push({ kind: 'file', path: `${state.directory}/${name}`, part: 'state' });
   if (state.file === 'unreadable') {
-    left.push({ what: state.directory, why: `it cannot be read (${state.reason ?? ''})`, whose: 'ours' });
+    left.push({ what: state.directory, why: `it cannot be read (${state.reason ?? ''})`, whose: 'maybe' });
   }
   const gone = new Set([...going, ...steps].map(({ path }) => path));
   for (const { path, entries } of directories) {

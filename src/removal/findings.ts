@@ -48,7 +48,7 @@ export type SubnetEnvFindings =
 export type LeaseFindings =
   | { readonly kind: 'unnamed' }
   | { readonly kind: 'none'; readonly path: string }
-  | { readonly kind: 'unreadable'; readonly path: string; readonly message: string; readonly remedy: string }
+  | { readonly kind: 'unreadable'; readonly path: string; readonly message: string }
   | {
       readonly kind: 'read';
       readonly path: string;

@@ -54,8 +54,10 @@ export function readState(directory: string): StateReading {
   try {
     text = readFileSync(stateFileOf(directory), 'utf8');
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    return isMissing ? { kind: 'none' } : { kind: 'unreadable', reason: reasonOf(error) };
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    return code === 'ENOENT' || code === 'ENOTDIR'
+      ? { kind: 'none' }
+      : { kind: 'unreadable', reason: reasonOf(error) };
   }
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), stateSchema), text);
   if (!parsed.success) return { kind: 'damaged' };

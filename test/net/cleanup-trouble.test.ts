@@ -262,3 +262,20 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test.each(BACKENDS)(
+  '$type: with another node name than the agent had, the lease that looks like its own is pointed out',
+  async ({ type }) => {
+    await using lab = await killedLab(type);
+    const node = lab.node(1);
+    const { status, lines } = cleanUp(lab, node, { before: ['env', 'NODE_NAME=pi'] });
+    expect(status).toBe(3);
+    expect(lines.filter((line) => line.includes('of node node-1: node pi has none'))).toEqual([
+      expect.stringContaining('run this again with NODE_NAME=node-1'),
+    ]);
+    expect(readOverlay(node)).toEqual(NOTHING);
+    expect(cleanUp(lab, node).status).toBe(0);
+    expect(readLeases(lab).length).toBe(2);
+  },
+  TIMEOUT_MS,
+);

@@ -1,31 +1,19 @@
 /** Whose things are, and in which order they go. @module */
 import { describe, expect, test } from 'bun:test';
-import { decide, stepsOf } from '../../../src/removal/decide.ts';
-import type { Findings, Left } from '../../../src/removal/findings.ts';
-import { commandOf } from '../../../src/removal/step.ts';
 import { ip, macOf, prefix } from '../../sim/samples.ts';
-import { BOOT, directRoute, entriesOf, findings, ownLink, STRANGE_MAC, tunnelRoute } from './findings.ts';
-
-function commands(found: Findings, adopt = false): string[] {
-  return stepsOf(decide(found, { adopt })).map(commandOf);
-}
-
-function left(found: Findings, adopt = false): readonly Left[] {
-  return decide(found, { adopt }).left;
-}
-
-function whyLeft(found: Findings, what: string, adopt = false): string {
-  return left(found, adopt).find((each) => each.what === what)?.why ?? 'it is not left';
-}
-
-const NOBODYS_STATE = {
-  directory: '/var/lib/flannelette',
-  file: 'none',
-  reason: undefined,
-  links: [],
-  subnetEnvDigest: undefined,
-  ours: [],
-} as const;
+import {
+  BOOT,
+  commands,
+  directRoute,
+  entriesOf,
+  findings,
+  left,
+  NOBODYS_STATE,
+  ownLink,
+  STRANGE_MAC,
+  tunnelRoute,
+  whyLeft,
+} from './findings.ts';
 
 test('decide() takes routes, then what stands on devices, devices, files, the lease, and the memory of it last', () => {
   expect(commands(findings())).toEqual([
@@ -164,118 +152,6 @@ describe('routes', () => {
     const told = left(kernel(stray, elsewhere), true).filter(({ what }) => what.startsWith('route'));
     expect(told.map(({ what, whose }) => `${whose}: ${what}`)).toEqual([
       'others: route 10.42.77.0/24 via 192.168.0.77 dev eth0',
-    ]);
-  });
-});
-
-describe('subnet.env', () => {
-  const file = findings().subnetEnv;
-  const other = { ...file, kind: 'read', digest: 'e'.repeat(64), subnets: [prefix('10.42.8.0/24')] } as const;
-  const unread = {
-    kind: 'unreadable',
-    path: '/srv/leases.db',
-    message: 'It is locked',
-    remedy: 'Wait',
-  } as const;
-  const remove = 'rm /run/flannel/subnet.env';
-
-  test('is ours if it is what was written last, whatever became of the lease', () => {
-    expect(commands(findings({ leases: unread }))).toContain(remove);
-  });
-
-  test('is ours if all its subnets are leased to this node, whatever became of the state', () => {
-    const subnetEnv = { ...other, subnets: [prefix('10.42.1.0/24')] };
-    expect(commands(findings({ state: NOBODYS_STATE, subnetEnv }))).toContain(remove);
-  });
-
-  test.each([
-    ['another subnet', other, findings().leases, 'others'],
-    [
-      'one subnet of ours, and one that is not',
-      { ...other, subnets: [prefix('10.42.1.0/24'), prefix('fd42:0:0:9::/64')] },
-      findings().leases,
-      'others',
-    ],
-    ['no subnet', { ...other, subnets: [] }, findings().leases, 'others'],
-  ] as const)('with %s is left', (_, subnetEnv, leases, whose) => {
-    const found = findings({ subnetEnv, leases });
-    expect(commands(found, true)).not.toContain(remove);
-    expect(left(found).find(({ what }) => what === file.path)?.whose).toBe(whose);
-  });
-
-  test('may be ours if nothing can be read that would tell', () => {
-    const found = findings({ subnetEnv: other, leases: unread, state: NOBODYS_STATE });
-    expect(left(found).find(({ what }) => what === file.path)?.whose).toBe('maybe');
-  });
-
-  test('is left to flanneld if leases cannot be read and routes of its kind lead into the pod network', () => {
-    const routes = [directRoute(2, { protocol: BOOT })];
-    const found = findings({ leases: unread, kernel: { links: [], entries: [], routes } });
-    expect(whyLeft(found, file.path)).toContain('flanneld has taken the node over');
-  });
-});
-
-describe('lease and state', () => {
-  const gone = findings({
-    kernel: { links: [], routes: [], entries: [] },
-    state: NOBODYS_STATE,
-    subnetEnv: { kind: 'none', path: '/run/flannel/subnet.env' },
-    socket: { path: '/run/flannelette/agent.sock', kind: 'none' },
-    directories: [],
-  });
-  const isOurs = ({ whose }: Left) => whose !== 'others';
-
-  test.each([
-    ['no database named', { kind: 'unnamed' } as const],
-    ['no database there', { kind: 'none', path: '/srv/leases.db' } as const],
-  ])('with %s a lease may be left as long as anything tells of one', (_, leases) => {
-    expect(left(findings({ leases })).some(isOurs)).toBe(true);
-    expect(left({ ...gone, leases }).some(isOurs)).toBe(false);
-    expect(commands({ ...gone, leases })).toEqual([]);
-  });
-
-  test('a database with nobody else in it is left with the way to remove it', () => {
-    const leases = {
-      ...findings().leases,
-      kind: 'read',
-      own: undefined,
-      peers: [],
-      others: 0,
-      path: "/a b/it's.db",
-    } as const;
-    expect(whyLeft({ ...gone, leases }, "lease database /a b/it's.db")).toEndWith(
-      `rm -f '/a b/it'\\''s.db' '/a b/it'\\''s.db-wal' '/a b/it'\\''s.db-shm' '/a b/it'\\''s.db-changed'`,
-    );
-  });
-
-  test('a directory with other files in it stays', () => {
-    const entries = ['node.json', 'a', 'b', 'c', 'd', 'e', 'f'];
-    const found = findings({ directories: [{ path: '/var/lib/flannelette', entries }] });
-    expect(commands(found)).toContain('rm /var/lib/flannelette/node.json');
-    expect(commands(found)).not.toContain('rmdir /var/lib/flannelette');
-    expect(whyLeft(found, '/var/lib/flannelette')).toEndWith('a, b, c, d, e and 1 more');
-  });
-
-  test('a directory in another goes before it', () => {
-    const directories = [
-      { path: '/x/flannelette/state', entries: ['node.json'] },
-      { path: '/x/flannelette', entries: ['state'] },
-    ];
-    const state = { ...findings().state, directory: '/x/flannelette/state' };
-    expect(commands(findings({ directories, state })).slice(-2)).toEqual([
-      'rmdir /x/flannelette/state',
-      'rmdir /x/flannelette',
-    ]);
-  });
-
-  test('what cannot be read, and what is no socket, is left', () => {
-    const state = { ...NOBODYS_STATE, file: 'unreadable', reason: 'EACCES' } as const;
-    const socket = { path: '/run/x', kind: 'foreign' } as const;
-    const told = left({ ...gone, state, socket }).map(({ what, whose }) => `${whose}: ${what}`);
-    expect(told).toEqual([
-      'others: lease database /srv/leases.db',
-      'others: /run/x',
-      'ours: /var/lib/flannelette',
     ]);
   });
 });

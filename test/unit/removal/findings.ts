@@ -4,7 +4,9 @@
  * @module
  */
 import type { FdbObject, LinkObject, NeighbourObject, RouteObject } from '../../../src/model/objects.ts';
-import type { Findings, KernelFindings } from '../../../src/removal/findings.ts';
+import { decide, stepsOf } from '../../../src/removal/decide.ts';
+import type { Findings, KernelFindings, LeaseFindings, Left } from '../../../src/removal/findings.ts';
+import { commandOf } from '../../../src/removal/step.ts';
 import { ip, leaseOf, mac, macOf, prefix, vxlanLink } from '../../sim/samples.ts';
 
 /** flanneld's route protocol. */
@@ -46,6 +48,18 @@ export function ownLink(changes: Partial<LinkObject> = {}): LinkObject {
   return { ...vxlanLink(), ...changes };
 }
 
+/** The lease database as the node finds it, with some of it replaced. */
+export function leasesWith(changes: Partial<Extract<LeaseFindings, { kind: 'read' }>> = {}): LeaseFindings {
+  return {
+    kind: 'read',
+    path: '/srv/leases.db',
+    own: [prefix('10.42.1.0/24')],
+    peers: [leaseOf(2, { families: [4] })],
+    others: 1,
+    ...changes,
+  };
+}
+
 /** A device that nothing speaks for. */
 export const STRANGE_MAC = mac('02:00:00:00:99:99');
 
@@ -71,13 +85,7 @@ export function findings({
       subnets: [prefix('10.42.1.0/24')],
       digest: DIGEST,
     },
-    leases: {
-      kind: 'read',
-      path: '/srv/leases.db',
-      own: [prefix('10.42.1.0/24')],
-      peers: [leaseOf(2, { families: [4] })],
-      others: 1,
-    },
+    leases: leasesWith(),
     socket: { path: '/run/flannelette/agent.sock', kind: 'stale' },
     halfWritten: [],
     networks: [prefix('10.42.0.0/16')],
@@ -91,3 +99,28 @@ export function findings({
     ...changes,
   };
 }
+
+/** The commands of all that is removed. */
+export function commands(found: Findings, adopt = false): string[] {
+  return stepsOf(decide(found, { adopt })).map(commandOf);
+}
+
+/** All that is left. */
+export function left(found: Findings, adopt = false): readonly Left[] {
+  return decide(found, { adopt }).left;
+}
+
+/** Why something is left. */
+export function whyLeft(found: Findings, what: string, adopt = false): string {
+  return left(found, adopt).find((each) => each.what === what)?.why ?? 'it is not left';
+}
+
+/** A state directory that is not there. */
+export const NOBODYS_STATE = {
+  directory: '/var/lib/flannelette',
+  file: 'none',
+  reason: undefined,
+  links: [],
+  subnetEnvDigest: undefined,
+  ours: [],
+} as const;

@@ -1,6 +1,6 @@
 /** What a node remembers of itself. @module */
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -67,7 +67,10 @@ test.each([
 test('readState() tells nothing from what cannot be read', () => {
   expect(readState(join(directory, 'none'))).toEqual({ kind: 'none' });
   write('{}');
-  expect(readState(join(directory, 'node.json')).kind).toBe('unreadable');
+  expect(readState(join(directory, 'node.json'))).toEqual({ kind: 'none' });
+  rmSync(join(directory, 'node.json'));
+  mkdirSync(join(directory, 'node.json'));
+  expect(readState(directory).kind).toBe('unreadable');
 });
 
 test('isStateFileName() knows the files of a state directory', () => {
