@@ -6,8 +6,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { MemoryTrimmer } from '../arm/memory.ts';
+import { lockFile } from '../ffi/file-lock.ts';
 import { sendDatagram } from '../ffi/notify.ts';
 import { Agent } from './agent/agent.ts';
+import { waitingDocument } from './agent/document.ts';
 import { AgentJournal } from './agent/journal.ts';
 import { waitingSentence } from './agent/sentence.ts';
 import type { HostEvent } from './agent/underlay-follower.ts';
@@ -25,17 +27,18 @@ import { processAtPort } from './kernel/process.ts';
 import { KernelAccess } from './kernel-access.ts';
 import { createLogger, type Logger } from './log.ts';
 import { LogLimit } from './log-limit.ts';
-import { backOffMs } from './model/back-off.ts';
 import { NOTHING_ASKED, NOTHING_DONE, StoreMeasures, type StoreObserver } from './model/measures.ts';
 import type { NetworkConfig } from './model/network.ts';
 import type { Problem } from './model/problem.ts';
-import { fail, type Result } from './model/result.ts';
+import { fail, ok } from './model/result.ts';
 import type { Settings } from './model/settings.ts';
 import { recall } from './recall.ts';
 import { createNotifier } from './sd-notify.ts';
 import { Service } from './service.ts';
 import { SqliteLeaseSource } from './store/sqlite/source.ts';
 import { digestOf, StateFile } from './store/state-file.ts';
+import { StateLock } from './store/state-lock.ts';
+import { untilDone, type Waits } from './until-done.ts';
 
 /**
  * Runs the agent.
@@ -93,13 +96,21 @@ interface Prepared {
 async function runAgent(prepared: Prepared): Promise<number> {
   // Before anything that may take time: the first process of a container gets no signal that it does not handle.
   const signal = untilSignal();
-  const first = await Promise.race([signal, startAgent(prepared)]);
+  let endEarly = () => Promise.resolve();
+  const started = startAgent(prepared, (end) => {
+    endEarly = end;
+  });
+  const first = await Promise.race([signal, started]);
   if (typeof first !== 'string') return await stop(first, await signal);
   prepared.log.info('Stopping before the start was over', { signal: first });
+  await endEarly();
   return 0;
 }
 
-async function startAgent(prepared: Prepared): Promise<Running> {
+async function startAgent(
+  prepared: Prepared,
+  onServing: (end: () => Promise<void>) => void,
+): Promise<Running> {
   const { settings, network, log } = prepared;
   const notifier = createNotifier({ env: process.env, pid: process.pid, send: sendDatagram });
   const service = new Service(notifier, systemClock);
@@ -108,9 +119,12 @@ async function startAgent(prepared: Prepared): Promise<Running> {
   let agent: Agent | undefined;
   let kernel: KernelAccess | undefined;
   const readiness = () => agent?.readiness() ?? { ready: false, problems: journal.problems };
+  const startedMs = systemClock.nowMs();
+  const waiting = () =>
+    waitingDocument({ version: VERSION, settings, network, startedMs, problems: journal.problems });
   const metrics = () => metricsOf({ agent, kernel, store, problems: journal.problems });
   const health = new HealthServer({
-    sources: { readiness, status: () => agent?.status(), metrics },
+    sources: { readiness, status: () => agent?.status() ?? waiting(), metrics },
     clock: systemClock,
     socketPath: settings.socketPath,
     healthzIp: settings.healthzIp,
@@ -123,11 +137,22 @@ async function startAgent(prepared: Prepared): Promise<Running> {
     sentence: () => agent?.sentence() ?? waitingSentence(journal.problems),
     prove: (proof) => void (proof === 'pass' ? agent?.prove() : health.probe()),
   });
-  kernel = await openKernel(journal, () => {
-    service.seen('pass');
-    void health.start();
+  onServing(async () => {
+    service.stopping();
+    await health.close();
   });
-  agent = await makeAgent({ settings, network, log, journal, service, health, kernel, onUse: store.observe });
+  const waits = {
+    journal,
+    clock: systemClock,
+    random: Math.random,
+    onWait: () => {
+      service.seen('pass');
+      void health.start();
+    },
+  };
+  const lock = await takeNode(prepared, waits);
+  kernel = await openKernel(waits);
+  agent = await makeAgent({ ...prepared, lock, journal, service, health, kernel, onUse: store.observe });
   listen(kernel, agent, journal);
   agent.start();
   await health.start();
@@ -136,6 +161,7 @@ async function startAgent(prepared: Prepared): Promise<Running> {
 
 /** What an agent is made with. */
 interface Surroundings extends Prepared {
+  readonly lock: StateLock;
   readonly journal: AgentJournal;
   readonly service: Service;
   readonly health: HealthServer;
@@ -143,16 +169,8 @@ interface Surroundings extends Prepared {
   readonly onUse: StoreObserver;
 }
 
-async function makeAgent({
-  settings,
-  network,
-  log,
-  journal,
-  service,
-  health,
-  kernel,
-  onUse,
-}: Surroundings): Promise<Agent> {
+async function makeAgent(surroundings: Surroundings): Promise<Agent> {
+  const { settings, network, log, lock, journal, service, health, kernel, onUse } = surroundings;
   const source = new SqliteLeaseSource({
     path: settings.leaseDb,
     network,
@@ -185,7 +203,9 @@ async function makeAgent({
     onClaims: (claims, [subnetEnv]) => {
       kernel.setClaims(claims);
       const subnetEnvDigest = subnetEnv && digestOf(subnetEnv.text);
-      return stateFile.save({ ...identity, links: [...claims.links].sort(), subnetEnvDigest });
+      const links = [...claims.links].sort();
+      // A directory that could not be locked at the start may be there by now.
+      return stateFile.save({ ...identity, links, subnetEnvDigest }) ?? lock.problem();
     },
     otherProblems: () => health.problems(),
     onWork: (changes) => {
@@ -231,16 +251,22 @@ function listen(kernel: KernelAccess, agent: Agent, journal: AgentJournal): void
   });
 }
 
+/** A node is one agent's at a time. What cannot be locked is used all the same: the network comes first. */
+async function takeNode({ settings, log }: Prepared, waits: Waits): Promise<StateLock> {
+  const lock = new StateLock({ directory: settings.stateDir, nodeName: settings.nodeName, lockFile });
+  await untilDone('lock', { ...waits, firstMs: 100, longestMs: 1_000 }, () => {
+    const outcome = lock.take();
+    if (outcome.kind === 'impossible') log.warn('State directory not locked', { reason: outcome.reason });
+    return outcome.kind === 'taken' ? fail(outcome.problem) : ok(undefined);
+  });
+  return lock;
+}
+
 /** Netlink sockets need no privilege; without them nothing can be done but to wait (file limit, no netlink). */
-async function openKernel(journal: AgentJournal, onWait: () => void): Promise<KernelAccess> {
-  for (let failures = 1; ; failures++) {
-    const opened: Result<KernelAccess, Problem> = KernelAccess.open(systemClock);
-    journal.problem('events', opened.ok ? undefined : opened.error);
-    if (opened.ok) return opened.value;
-    onWait();
-    const delayMs = backOffMs(failures, { random: Math.random, firstMs: 1_000, longestMs: OPEN_MS_MAX });
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
-  }
+function openKernel(waits: Waits): Promise<KernelAccess> {
+  return untilDone('events', { ...waits, firstMs: 1_000, longestMs: OPEN_MS_MAX }, () =>
+    KernelAccess.open(systemClock),
+  );
 }
 
 /** Each try is a sign of life, so they must not be far apart. */

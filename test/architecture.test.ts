@@ -61,6 +61,7 @@ const AREAS: Readonly<Record<string, Area>> = {
   'src/service.ts': { values: ['src/model', 'src/watchdog.ts'], types: ['src/sd-notify.ts'] },
   'src/write-file.ts': { values: ['node:fs', 'node:path'] },
   // Where the parts are put together.
+  'src/until-done.ts': { values: ['src/model'], types: ['src/agent/journal.ts'] },
   'src/kernel-access.ts': {
     values: ['src/model', 'src/kernel', 'src/netlink', 'ffi'],
     types: ['src/reconcile/target.ts', 'src/underlay/snapshot.ts'],

@@ -6,7 +6,9 @@
 import type { RefusedLease } from '../model/lease.ts';
 import type { OwnLease } from '../model/lease-source.ts';
 import type { AgentMeasures } from '../model/measures.ts';
+import type { NetworkConfig } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
+import type { Settings } from '../model/settings.ts';
 import type { AgentStatus } from '../model/status.ts';
 import type { Underlay } from '../model/underlay.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
@@ -66,5 +68,40 @@ export function agentMeasures(facts: AgentFacts): AgentMeasures {
     changes: totals.changes,
     repairs: totals.repairs,
     leaseExpiresMs: own && (parts.source.ownExpiryMs() ?? own.expiresAtMs),
+  };
+}
+
+/** What there is to say before there is an agent. */
+export interface WaitingSources {
+  readonly version: string;
+  readonly settings: Pick<Settings, 'nodeName' | 'leaseDb'>;
+  readonly network: NetworkConfig;
+  /** Milliseconds since the epoch. */
+  readonly startedMs: number;
+  readonly problems: readonly Problem[];
+}
+
+/** Everything about a process that waits until it may be the node's agent. */
+export function waitingDocument(sources: WaitingSources): AgentStatus {
+  const { version, settings, network, startedMs, problems } = sources;
+  return {
+    version,
+    node: settings.nodeName,
+    pid: process.pid,
+    startedAt: new Date(startedMs).toISOString(),
+    ready: false,
+    readyAfterMs: undefined,
+    problems,
+    backend: network.backend.type,
+    network: network.ipv4?.network,
+    networkV6: network.ipv6?.network,
+    interface: undefined,
+    lease: undefined,
+    vtepMacs: {},
+    store: { name: `sqlite ${settings.leaseDb}`, problem: undefined },
+    peers: [],
+    refused: [],
+    lastPass: undefined,
+    repairs: {},
   };
 }

@@ -17,6 +17,7 @@ const NAMES_MAX = 5;
 
 /** Where a problem is; it has one at a time. */
 export type ProblemPlace =
+  | 'lock'
   | 'interface'
   | 'lease'
   | 'store'

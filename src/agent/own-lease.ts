@@ -8,6 +8,9 @@ import type { Clock, Timer } from '../model/clock.ts';
 import type { LeaseRequest, LeaseSource, OwnLease } from '../model/lease-source.ts';
 import type { Problem } from '../model/problem.ts';
 
+/** The longest pause while another process holds the lease. */
+const HELD_PAUSE_MS_MAX = 1_000;
+
 /** What the keeper needs. */
 export interface OwnLeaseOptions {
   readonly source: LeaseSource;
@@ -71,7 +74,10 @@ export class OwnLeaseClaim {
     } else {
       this.#attempts++;
       this.#tell(granted.error);
-      this.#retry = clock.schedule(backOffMs(this.#attempts, { random }), () => void this.#ask());
+      // Nobody tells when the other has ended, and its lease is to be taken over within a moment.
+      const pause = granted.error.code === 'lease-held' ? { longestMs: HELD_PAUSE_MS_MAX } : {};
+      const delayMs = backOffMs(this.#attempts, { random, ...pause });
+      this.#retry = clock.schedule(delayMs, () => void this.#ask());
     }
     if (this.#wanted !== request) void this.#ask();
   }

@@ -28,6 +28,10 @@ export const REMEDIES = {
   'store-corrupt': 'Stop all agents of this machine, move the lease database away and start them again',
   'store-version': 'Upgrade flannelette: the lease database was written by a newer version',
   'no-lease-free': 'Widen SubnetMin..SubnetMax or Network, or remove the leases of dead nodes',
+  'lease-held':
+    'Stop the agent named here or give each its own NODE_NAME; this one takes over when that has ended',
+  'state-locked':
+    'Stop the other agent or give this one its own NODE_NAME, --state-dir and --socket; it takes over by itself',
   'state-unwritable': 'Make the state directory writable (--state-dir) and check for a full disk',
   'file-unwritable': 'Check the directory permissions and for a full or read-only disk',
   'health-unavailable': 'Another program holds the port or socket: change healthz-port or --socket',

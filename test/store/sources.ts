@@ -17,6 +17,7 @@ import type {
 import type { NetworkConfig } from '../../src/model/network.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import type { Result } from '../../src/model/result.ts';
+import type { Holder, IsAlive } from '../../src/store/sqlite/holder.ts';
 import { LeaseDatabase } from '../../src/store/sqlite/lease-database.ts';
 import { SqliteLeaseSource } from '../../src/store/sqlite/source.ts';
 import { network, request } from '../unit/store/samples.ts';
@@ -53,6 +54,8 @@ export interface OpenOptions {
   readonly network?: NetworkConfig;
   readonly clock?: Clock;
   readonly random?: () => number;
+  readonly holder?: Holder;
+  readonly isAlive?: IsAlive;
 }
 
 /** A directory with a database path in it, and the sources that a test has opened there. */

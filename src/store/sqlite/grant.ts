@@ -11,7 +11,9 @@ import { type NetworkConfig, type NetworkFamily, networkFamily } from '../../mod
 import { type Problem, problem } from '../../model/problem.ts';
 import { fail, ok, type Result } from '../../model/result.ts';
 import { formatAttributes } from '../attributes.ts';
+import { quoted } from '../printable.ts';
 import { LIFETIME_MS, SLACK_MS } from './expiry.ts';
+import { holderText, type IsAlive, isSameHolder } from './holder.ts';
 import type { LeaseDatabase, SubnetHolder } from './lease-database.ts';
 import { heldSubnets, type LeaseRow, storedLease } from './lease-row.ts';
 
@@ -33,6 +35,7 @@ export interface GrantOptions {
   readonly marginMs: number;
   readonly pid: number;
   readonly bootId: string;
+  readonly isAlive: IsAlive;
   /** Whether a holder's lease has been expired for so long that another node may have its subnets. */
   readonly isGone: (holder: SubnetHolder) => boolean;
   /** Gives a number in [0, 1). */
@@ -49,7 +52,14 @@ export interface Grant {
 }
 
 /** Thrown within a transaction, so that nothing of it happens. */
-class ExhaustedError extends Error {}
+class DeniedError extends Error {
+  readonly problem: Problem;
+
+  constructor(denied: Problem) {
+    super(denied.message);
+    this.problem = denied;
+  }
+}
 
 /**
  * Gives the node its lease. A row that says the same already and lasts for long enough is left alone: then
@@ -59,6 +69,8 @@ class ExhaustedError extends Error {}
  */
 export function grantLease(database: LeaseDatabase, asked: GrantOptions): Result<Grant, Problem> {
   const before = database.row(asked.node);
+  const rival = rivalProblem(before, asked);
+  if (rival !== undefined) return fail(rival);
   const request = withHeld(enabledPart(asked.request, asked.network), before, asked.network);
   const options = { ...asked, request };
   const attributes = formatAttributes(request);
@@ -70,9 +82,19 @@ export function grantLease(database: LeaseDatabase, asked: GrantOptions): Result
     // A lost renewal harms nobody, a subnet that is given away twice does.
     return ok(database.transact(!isKept, (revision) => write(database, { options, attributes, revision })));
   } catch (error) {
-    if (error instanceof ExhaustedError) return fail(problem('no-lease-free', error.message));
+    if (error instanceof DeniedError) return fail(error.problem);
     throw error;
   }
+}
+
+/**
+ * Whether another process that runs has leased for this node. Whose row it is keeps it, so of two agents that are
+ * given one name the first is left in peace; one that has ended, or ran before a reboot, holds nothing.
+ */
+function rivalProblem(row: LeaseRow | undefined, asked: GrantOptions): Problem | undefined {
+  if (row === undefined || row.isRemoved || isSameHolder(row, asked) || !asked.isAlive(row)) return undefined;
+  const message = `The lease of node ${quoted(asked.node)} is held by ${holderText(row)}, which still runs`;
+  return problem('lease-held', message);
 }
 
 /** Whether a lease is to be written anew at a start: less than half of its life, or the margin, is left. */
@@ -128,6 +150,8 @@ interface WriteOptions {
 function write(database: LeaseDatabase, { options, attributes, revision }: WriteOptions): Grant {
   const { node, nowMs, pid, bootId } = options;
   const before = database.row(node);
+  const rival = rivalProblem(before, options);
+  if (rival !== undefined) throw new DeniedError(rival);
   const held = before === undefined || before.isRemoved ? undefined : before;
   const isKept = held !== undefined && keepsSubnets(held, options);
   const others = isKept ? [] : database.holdersBeside(node);
@@ -179,7 +203,8 @@ function chooseFamily(options: GrantOptions, holders: Holders, family: Family): 
   const lapsed = holders.others.filter(
     (holder) => ofFamily(holder, family) !== undefined && holder.expiresMs <= options.nowMs,
   ).length;
-  throw new ExhaustedError(exhaustedText({ range, family, held: taken.length, lapsed }));
+  const message = exhaustedText({ range, family, held: taken.length, lapsed });
+  throw new DeniedError(problem('no-lease-free', message));
 }
 
 interface Exhaustion {

@@ -9,13 +9,13 @@ import type { Lease } from '../../model/lease.ts';
 import type { LeaseRequest, LeaseRequestFamily, OwnLease } from '../../model/lease-source.ts';
 import type { NetworkConfig } from '../../model/network.ts';
 import type { Problem } from '../../model/problem.ts';
-import type { Result } from '../../model/result.ts';
+import { ok, type Result } from '../../model/result.ts';
 import { quoted } from '../printable.ts';
 import type { DatabaseHandle } from './database-handle.ts';
 import { type ExpiryJudge, LIFETIME_MS, RETRY_MS_MAX } from './expiry.ts';
 import type { StoreFailure } from './failure.ts';
 import { type Grant, grantLease, type Subnets } from './grant.ts';
-import { type Holder, thisHolder } from './holder.ts';
+import { aliveHere, type Holder, holderText, type IsAlive, isSameHolder, thisHolder } from './holder.ts';
 import { heldSubnets, type LeaseRow } from './lease-row.ts';
 import { Renewal } from './renewal.ts';
 import { touchSibling } from './sibling.ts';
@@ -36,12 +36,17 @@ export interface OwnLeaseOptions {
   /** A renewal has failed, or none fails any more. */
   readonly onProblem: (problem: Problem | undefined) => void;
   readonly onLost: (reason: string) => void;
+  /** As whom the lease is held; this process if absent. */
+  readonly holder?: Holder | undefined;
+  /** By the process table of this machine if absent. */
+  readonly isAlive?: IsAlive | undefined;
 }
 
 /** One node's lease in the embedded store. */
 export class OwnLeaseKeeper {
   readonly #options: OwnLeaseOptions;
-  readonly #holder: Holder = thisHolder();
+  readonly #holder: Holder;
+  readonly #isAlive: IsAlive;
   readonly #renewal: Renewal;
   readonly #marginMs: number;
   #row: LeaseRow | undefined;
@@ -52,6 +57,8 @@ export class OwnLeaseKeeper {
 
   constructor(options: OwnLeaseOptions) {
     this.#options = options;
+    this.#holder = options.holder ?? thisHolder();
+    this.#isAlive = options.isAlive ?? aliveHere(this.#holder);
     // A margin of the whole lifetime would renew without end.
     this.#marginMs = Math.min(options.renewMarginMinutes * 60_000, LIFETIME_MS - 60_000);
     const { clock, random } = options;
@@ -81,6 +88,7 @@ export class OwnLeaseKeeper {
         last: this.#last,
         nowMs: clock.nowMs(),
         marginMs: this.#marginMs,
+        isAlive: this.#isAlive,
         isGone: (holder) => expiry.isGone(holder.node, holder.expiresMs),
         random,
       }),
@@ -90,14 +98,25 @@ export class OwnLeaseKeeper {
     return { ok: true, value: { ok: true, value: this.#hold(granted.value.value, request) } };
   }
 
+  /**
+   * Puts this process into the row if it was granted as another had left it: a second agent has to find who holds
+   * it. Nothing is done if that is so already.
+   */
+  sign(): Result<void, StoreFailure> {
+    if (this.#row === undefined || isSameHolder(this.#row, this.#holder)) return ok(undefined);
+    const signed = this.#rewrite((row) => row.expiresMs);
+    if (signed.ok) this.#see(signed.value);
+    return signed.ok ? ok(undefined) : signed;
+  }
+
   /** Compares the row that was read with what is held. */
   compare(row: LeaseRow | 'none'): void {
     const held = this.#row;
     if (held === undefined) return;
     if (row === 'none' || row.isRemoved) {
       this.#lose(`The lease of node ${quoted(held.node)} is gone from '${this.#options.handle.path}'`);
-    } else if (!isSameLease(row, held)) {
-      this.#lose(`Process ${row.pid} has leased for node ${quoted(held.node)} too`);
+    } else if (this.#isRivals(row) || !isSameLease(row, held)) {
+      this.#lose(`The lease of node ${quoted(held.node)} was taken by ${holderText(row)}`);
     } else if (row.expiresMs !== held.expiresMs) {
       this.#row = row;
       this.#renewal.hold(row.expiresMs);
@@ -128,31 +147,48 @@ export class OwnLeaseKeeper {
   }
 
   #renew(isLate: boolean): number | undefined {
-    const { handle, clock, log, onProblem } = this.#options;
+    const { clock, log, onProblem } = this.#options;
     const expiresMs = clock.nowMs() + LIFETIME_MS;
-    const renewed = handle.use('renew', (database) =>
-      database.transact(false, (revision) => {
-        const row = database.row(this.#options.node);
-        if (row === undefined || this.#row === undefined || !isSameLease(row, this.#row))
-          return row ?? 'none';
-        const next = { ...row, ...this.#holder, expiresMs, revision };
-        database.write(next);
-        database.purge(clock.nowMs());
-        return next;
-      }),
-    );
+    const renewed = this.#rewrite(() => expiresMs);
     onProblem(renewed.ok ? undefined : renewed.error.problem);
     if (!renewed.ok) {
       log(`Cannot renew the lease, next attempt in a minute: ${renewed.error.problem.message}`);
       return undefined;
     }
-    if (renewed.value === 'none' || renewed.value.expiresMs !== expiresMs) {
-      this.compare(renewed.value);
-      return undefined;
-    }
-    this.#row = renewed.value;
+    if (!this.#see(renewed.value)) return undefined;
     if (isLate) this.#touch();
     return expiresMs;
+  }
+
+  /** Writes the row with another expiry and this process, unless it is not ours any more: then it stays. */
+  #rewrite(expiry: (row: LeaseRow) => number): Result<LeaseRow | 'none', StoreFailure> {
+    const { handle, clock, node } = this.#options;
+    return handle.use('renew', (database) =>
+      database.transact(false, (revision) => {
+        const row = database.row(node);
+        if (row === undefined || this.#row === undefined) return row ?? 'none';
+        if (this.#isRivals(row) || !isSameLease(row, this.#row)) return row;
+        const next = { ...row, ...this.#holder, expiresMs: expiry(row), revision };
+        database.write(next);
+        database.purge(clock.nowMs());
+        return next;
+      }),
+    );
+  }
+
+  /** Takes in what {@link #rewrite} came to. @returns whether the row is ours */
+  #see(row: LeaseRow | 'none'): boolean {
+    if (row === 'none' || !isSameHolder(row, this.#holder)) {
+      this.compare(row);
+      return false;
+    }
+    this.#row = row;
+    return true;
+  }
+
+  /** Whether another process that runs has written the row. */
+  #isRivals(row: LeaseRow): boolean {
+    return !isSameHolder(row, this.#holder) && this.#isAlive(row);
   }
 
   /** The lease is committed: if nobody can be told, the write to the log and the next look are left. */

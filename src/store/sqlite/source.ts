@@ -27,6 +27,7 @@ import { ChangeWatch } from './change-watch.ts';
 import { DatabaseHandle } from './database-handle.ts';
 import { ExpiryJudge, RETRY_MS_MAX } from './expiry.ts';
 import type { StoreFailure } from './failure.ts';
+import type { Holder, IsAlive } from './holder.ts';
 import type { LeaseDatabase } from './lease-database.ts';
 import { LeaseReader, type OwnReading } from './lease-reader.ts';
 import { storedLease } from './lease-row.ts';
@@ -48,6 +49,9 @@ export interface SqliteLeaseSourceOptions {
   readonly clock?: Clock;
   /** Gives a number in [0, 1). */
   readonly random?: () => number;
+  /** As whom leases are held, and who else runs; this process and this machine's processes if absent. */
+  readonly holder?: Holder;
+  readonly isAlive?: IsAlive;
   /** Takes what an operator may want to read about the store, a sentence each. */
   readonly log?: (text: string) => void;
   /** Told of every attempt to use the database. */
@@ -59,6 +63,7 @@ export class SqliteLeaseSource implements LeaseSource {
   readonly #node: string;
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #log: (text: string) => void;
   readonly #handle: DatabaseHandle;
   readonly #book: LeaseBook;
   readonly #expiry: ExpiryJudge;
@@ -90,6 +95,7 @@ export class SqliteLeaseSource implements LeaseSource {
     const { path, network, node, renewMarginMinutes, clock = systemClock, random = Math.random } = options;
     const { log = () => {}, onUse = () => {} } = options;
     this.#node = node;
+    this.#log = log;
     this.#clock = clock;
     this.#random = random;
     this.#handle = new DatabaseHandle({ path, log, monotonicMs: clock.monotonicMs, onUse });
@@ -107,6 +113,8 @@ export class SqliteLeaseSource implements LeaseSource {
       clock,
       random,
       renewMarginMinutes,
+      holder: options.holder,
+      isAlive: options.isAlive,
       log,
       onProblem: (problem) => this.#setProblem('write', problem),
       onLost: (reason) => this.#listener?.onOwnLeaseLost(reason),
@@ -182,8 +190,15 @@ export class SqliteLeaseSource implements LeaseSource {
     if (taken.value.ok) {
       this.#book.setOwn(taken.value.value.lease);
       this.#tell();
+      void this.#sign();
     }
     return taken.value;
+  }
+
+  /** Who cannot write just now has its lease all the same, and signs at the next renewal. */
+  async #sign(): Promise<void> {
+    const signed = await this.#patience.wait(() => this.#keeper.sign());
+    if (!signed.ok && !this.#isClosed) this.#log(`Cannot sign the lease: ${signed.error.message}`);
   }
 
   #onChange(): void {

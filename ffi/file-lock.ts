@@ -1,0 +1,20 @@
+/**
+ * flock(2): a lock on an open file that ends with its holder, however that ends.
+ *
+ * @module
+ */
+import { checked, libc } from './libc.ts';
+
+/** sys/file.h */
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/**
+ * Locks an open file or directory for this process alone; the lock ends when the descriptor is closed. Never
+ * waits.
+ *
+ * @returns 0, or `-errno`: `-EWOULDBLOCK` (-11) if another process has the lock
+ */
+export function lockFile(fd: number): number {
+  return checked(libc.flock(fd, LOCK_EX | LOCK_NB));
+}
