@@ -10,9 +10,10 @@ import { parseArguments } from './arguments.ts';
 import { type Check, checkFile, checkPath, checkSocket } from './checks.ts';
 import { addEnvironment } from './environment.ts';
 import type { ConfigError } from './error.ts';
-import { type GivenFlags, textOf } from './flag-values.ts';
+import { type GivenFlags, textOf, withoutSecret } from './flag-values.ts';
 import type { Flag } from './flags.ts';
-import { checkNodeName, type SettingsInput } from './settings.ts';
+import { pathConflict } from './paths.ts';
+import { checkNodeName, pathsOf, type SettingsInput } from './settings.ts';
 
 /** Where the agent of this node keeps things, and what is to be done about them. */
 export interface CleanupSettings
@@ -54,6 +55,11 @@ export const CLEANUP_FLAGS: readonly Flag[] = Object.entries(SWITCHES).map(([nam
  * taken, so that those of a unit file can be given as they are; those that say nothing about places are passed over.
  */
 export function parseCleanupSettings(input: SettingsInput): Result<ParsedCleanup, ConfigError> {
+  const parsed = readCleanupSettings(input);
+  return parsed.ok ? parsed : fail(withoutSecret(parsed.error));
+}
+
+function readCleanupSettings(input: SettingsInput): Result<ParsedCleanup, ConfigError> {
   const parsed = parseArguments(input.argv, CLEANUP_FLAGS);
   if (!parsed.ok) return parsed;
   if (parsed.value.kind === 'help') return ok({ kind: 'help' });
@@ -71,7 +77,7 @@ export function parseCleanupSettings(input: SettingsInput): Result<ParsedCleanup
     adopt: isOn(given.value, 'adopt'),
     json: isOn(given.value, 'json'),
   };
-  const [error] = check.errors;
+  const [error = pathConflict(given.value, pathsOf(settings))] = check.errors;
   return error === undefined ? ok({ kind: 'settings', settings }) : fail(error);
 }
 

@@ -6,7 +6,7 @@
 
 import { fail, ok, type Result } from '../model/result.ts';
 import { type ConfigError, invalid } from './error.ts';
-import { type Flag, type FlagNameOf, type FlagSpec, type FlagValue, flagNamed } from './flags.ts';
+import { FLAGS, type Flag, type FlagNameOf, type FlagSpec, type FlagValue, flagNamed } from './flags.ts';
 import { parseGoBool, parseGoInt } from './go-values.ts';
 
 /** One flag that was set on the command line or in the environment. */
@@ -62,6 +62,12 @@ function expectedOf(spec: FlagSpec): string {
 /** Whether a flag's value must not be shown. */
 export function isSecret(flag: Flag): boolean {
   return flag.spec.type === 'string' && flag.spec.secret === true;
+}
+
+/** A flag whose value was forgotten takes the next argument for it, which may be a secret's. */
+export function withoutSecret(error: ConfigError): ConfigError {
+  const isTold = FLAGS.some((flag) => isSecret(flag) && error.value?.includes(flag.name));
+  return isTold ? { ...error, value: undefined } : error;
 }
 
 /** The value of a boolean flag. */

@@ -10,7 +10,8 @@ import type { FlagNameOf } from './flags.ts';
 /** What the paths are, absolute, by their flags. */
 export interface Paths {
   readonly 'net-config-path': string;
-  readonly 'lease-db': string;
+  /** `undefined` if there is none. */
+  readonly 'lease-db': string | undefined;
   readonly 'subnet-file': string;
   readonly 'state-dir': string;
   readonly socket: string;
@@ -48,13 +49,24 @@ export function pathConflict(given: GivenFlags, paths: Paths): ConfigError | und
 }
 
 function placesOf(paths: Paths): Place[] {
-  const of = (flag: PathFlag): Place => ({ flag, file: normal(paths[flag]) });
-  const database = DATABASE_SUFFIXES.map((suffix): Place => {
-    return { flag: 'lease-db', file: `${normal(paths['lease-db'])}${suffix}`, part: `${suffix} file` };
-  });
+  const of = (flag: PathFlag, file: string): Place => ({ flag, file: normal(file) });
   const stateFile = `${normal(paths['state-dir'])}/${STATE_FILE}`;
-  const state: Place = { flag: 'state-dir', file: stateFile, part: STATE_FILE };
-  return [of('net-config-path'), of('lease-db'), ...database, state, of('subnet-file'), of('socket')];
+  return [
+    of('net-config-path', paths['net-config-path']),
+    ...databasePlaces(paths['lease-db']),
+    { flag: 'state-dir', file: stateFile, part: STATE_FILE },
+    of('subnet-file', paths['subnet-file']),
+    of('socket', paths.socket),
+  ];
+}
+
+function databasePlaces(path: string | undefined): Place[] {
+  if (path === undefined) return [];
+  const file = normal(path);
+  const beside = DATABASE_SUFFIXES.map((suffix): Place => {
+    return { flag: 'lease-db', file: `${file}${suffix}`, part: `${suffix} file` };
+  });
+  return [{ flag: 'lease-db', file }, ...beside];
 }
 
 function nameOf({ flag, part }: Place): string {

@@ -19,8 +19,7 @@ import {
 } from './checks.ts';
 import { addEnvironment, type Environment, misspeltVariables } from './environment.ts';
 import { type ConfigError, invalid, missing } from './error.ts';
-import { boolOf, type GivenFlags, intOf, isSecret, keyOf, textOf } from './flag-values.ts';
-import { FLAGS } from './flags.ts';
+import { boolOf, type GivenFlags, intOf, isSecret, keyOf, textOf, withoutSecret } from './flag-values.ts';
 import { type Paths, pathConflict } from './paths.ts';
 
 /** What the agent is told from outside. */
@@ -52,12 +51,6 @@ export function parseSettings(input: SettingsInput): Result<ParsedSettings, Conf
   return parsed.ok ? parsed : fail(withoutSecret(parsed.error));
 }
 
-/** A flag whose value was forgotten takes the next argument for it, which may be a secret's. */
-function withoutSecret(error: ConfigError): ConfigError {
-  const isTold = FLAGS.some((flag) => isSecret(flag) && error.value?.includes(flag.name));
-  return isTold ? { ...error, value: undefined } : error;
-}
-
 function readSettings(input: SettingsInput): Result<ParsedSettings, ConfigError> {
   const parsed = parseArguments(input.argv);
   if (!parsed.ok) return parsed;
@@ -75,7 +68,13 @@ function readSettings(input: SettingsInput): Result<ParsedSettings, ConfigError>
   return ok({ kind: 'settings', settings, given: given.value, notes: check.notes });
 }
 
-function pathsOf({ netConfigPath, leaseDb, subnetFile, stateDir, socketPath }: Settings): Paths {
+/** Where the agent has its files; a lease database may be missing. */
+type PathSettings = Pick<Settings, 'netConfigPath' | 'subnetFile' | 'stateDir' | 'socketPath'> & {
+  readonly leaseDb: string | undefined;
+};
+
+/** The paths that must differ. */
+export function pathsOf({ netConfigPath, leaseDb, subnetFile, stateDir, socketPath }: PathSettings): Paths {
   return {
     'net-config-path': netConfigPath,
     'lease-db': leaseDb,

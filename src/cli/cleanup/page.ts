@@ -117,7 +117,8 @@ export function cleanupJson(cleanup: PlannedCleanup | DoneCleanup): string {
           outcome: error === undefined ? 'removed' : 'failed',
           error,
         }));
-  return `${JSON.stringify({ node, dryRun: 'steps' in cleanup, steps, left })}\n`;
+  const agent = 'steps' in cleanup ? cleanup.agent : undefined;
+  return `${JSON.stringify({ node, dryRun: 'steps' in cleanup, agent, steps, left })}\n`;
 }
 
 function kindOf(step: Step): string {

@@ -7,6 +7,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseDemoArguments } from '../../../src/cli/demo/arguments.ts';
 import { parseArguments } from '../../../src/config/arguments.ts';
+import { CLEANUP_FLAGS, parseCleanupSettings } from '../../../src/config/cleanup-settings.ts';
 import { type ConfigError, describeConfigError } from '../../../src/config/error.ts';
 import { environmentName, FLAGS } from '../../../src/config/flags.ts';
 import { parseSettings, type SettingsInput } from '../../../src/config/settings.ts';
@@ -25,7 +26,7 @@ interface Start {
   readonly hostName: string;
 }
 
-const WORDS = FLAGS.flatMap(({ name }) => [`--${name}`, `-${name}=`, `--${name}=`]);
+const WORDS = [...FLAGS, ...CLEANUP_FLAGS].flatMap(({ name }) => [`--${name}`, `-${name}=`, `--${name}=`]);
 /** The corpus has it where a password stands. */
 const SECRET = 's3cr3t-w0rd';
 const SECRET_PLACE = /^--?etcd-password=/;
@@ -69,6 +70,7 @@ function judge({ argv, env, hostName }: Start): Verdict {
   const parsed = parseSettings(input);
   const demo = parseDemoArguments(argv);
   mustHold(demo.ok || demo.error.length > 0, 'The demo refuses without a word');
+  judgeCleanup(input, parsed.ok && parsed.value.kind === 'settings' ? parsed.value.settings : undefined);
   if (!parsed.ok) {
     mustBeGood(parsed.error, input);
     return 'refused';
@@ -78,6 +80,21 @@ function judge({ argv, env, hostName }: Start): Verdict {
   mustKeepRules(parsed.value.settings);
   mustBeSameByEnvironment(input, parsed.value.settings);
   return 'accepted';
+}
+
+/** What an agent is started with says where things are to `cleanup` as well. */
+function judgeCleanup(input: SettingsInput, agent: Settings | undefined): void {
+  const parsed = parseCleanupSettings(input);
+  mustHold(parsed.ok || agent === undefined, 'Cleanup refuses the command line of an agent');
+  if (!parsed.ok) mustBeGood(parsed.error, input);
+  if (!parsed.ok || agent === undefined || parsed.value.kind !== 'settings') return;
+  const { dryRun, adopt, json, ...places } = parsed.value.settings;
+  mustHold(!dryRun && !adopt && !json, 'A switch that nobody set');
+  for (const [name, place] of Object.entries(places))
+    mustHold(
+      Object.entries(agent).some(([key, value]) => key === name && value === place),
+      `Another ${name}`,
+    );
 }
 
 function mustBeGood(error: ConfigError, { argv, env }: SettingsInput): void {

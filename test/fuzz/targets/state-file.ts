@@ -20,6 +20,7 @@ const WORDS = [
   '"vtepMac":',
   '"vtepMacV6":',
   '"links":',
+  '"subnetEnv":',
   '"flannel.1"',
   '"flannel-v6.1"',
   '[',
@@ -77,6 +78,7 @@ function mustBeSound(state: NodeState): void {
   mustHold(state.links.length <= 16, `${state.links.length} links`);
   for (const link of state.links)
     mustHold(/^flannel(-v6)?\.\d+$/.test(link) && link.length <= 15, `A link '${link}' that is not ours`);
+  mustHold(/^[0-9a-f]{64}$/.test(state.subnetEnvDigest ?? '0'.repeat(64)), 'A digest that is none');
   const identity = chooseIdentity({ published: undefined, remembered: state, nodeName: 'a', machineId: '' });
   mustHold(isStationMac(identity.macIpv4) && isStationMac(identity.macIpv6), 'An address of no device');
 }

@@ -71,6 +71,11 @@ test.each([
   [['--adopt=perhaps'], "adopt: invalid value 'perhaps', expected true or false"],
   [['--lease-db'], "lease-db: no value given, expected '--lease-db FILE'"],
   [['--lease-db', '/srv/'], "lease-db: invalid value '/srv/', expected the path of a file"],
+  [['--v', '--etcd-password=s3cr3t'], 'v: invalid value, expected an integer from 0 to 2147483647'],
+  [
+    ['--lease-db=/l.db', '--subnet-file=/l.db'],
+    "subnet-file: invalid value '/l.db', expected another path than that of lease-db",
+  ],
   [['--v=loud'], "v: invalid value 'loud', expected an integer from 0 to 2147483647"],
 ])('parseCleanupSettings() refuses %j', (argv, error) => {
   expect(parse(argv)).toBe(error);
