@@ -126,7 +126,7 @@ export class KernelAccess {
     }
     this.#filtered = '';
     const watch = watchNetlink(socket, {
-      onDatagram: (bytes) => readEvents(bytes, { links: this.target.links, claims: this.#claims }, listener),
+      onDatagrams: (bytes) => readEvents(bytes, { links: this.target.links, claims: this.#claims }, listener),
       onLost: (reason) => {
         this.#watch = undefined;
         this.#eventLosses++;

@@ -51,7 +51,7 @@ export class Witness implements Disposable {
       onLost: (reason) => {
         throw new Error(`The witness lost events: ${reason}`);
       },
-      onDatagram: (bytes) => {
+      onDatagrams: (bytes) => {
         const atMs = performance.now();
         eachMessage(bytes, bytes.length, ({ type }, payload) => {
           const heard = read(type, payload, atMs);

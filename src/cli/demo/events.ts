@@ -23,7 +23,7 @@ export function listen(netns: Netns): Announcements {
   const socket = inNetns(netns, () => openNetlink({ protocol: NETLINK_ROUTE, groups: GROUPS }));
   if (typeof socket === 'number') throw new DemoFailure(`Cannot listen to the kernel: ${errnoName(-socket)}`);
   let wake = () => {};
-  const watch = watchNetlink(socket, { onDatagram: () => wake(), onLost: () => wake() });
+  const watch = watchNetlink(socket, { onDatagrams: () => wake(), onLost: () => wake() });
   return {
     next: (timeoutMs) =>
       new Promise((resolve) => {
