@@ -1,42 +1,50 @@
 /**
  * The text format of Prometheus, version 0.0.4.
  *
+ * What is made on the way to the text is garbage of which a node that is scraped four times a minute has 100 kB more
+ * each time if it is not watched: hence no list of lines, values or labels.
+ *
  * @module
  */
-import { Histogram } from '../model/histogram.ts';
+import { DURATION_BOUNDS, Histogram } from '../model/histogram.ts';
 import type { Measures } from '../model/measures.ts';
 import type { Metric } from './table.ts';
 
-/** All metrics as a scraper reads them; some 10 kB, however many peers there are. */
+/** All metrics as a scraper reads them; some 12 kB, however many peers there are. */
 export function formatMetrics(metrics: readonly Metric[], measures: Measures): string {
   let text = '';
-  for (const metric of metrics) text += formatMetric(metric, measures);
-  return text;
-}
-
-function formatMetric({ name, type, help, labels, read }: Metric, measures: Measures): string {
-  let text = `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
-  for (const [value, ...labelValues] of read(measures)) {
-    if (value === undefined) continue;
-    const pairs = labels.map((label, at) => `${label}="${escapeLabel(labelValues[at] ?? '')}"`);
-    text += value instanceof Histogram ? formatHistogram(name, pairs, value) : line(name, pairs, value);
+  for (const { name, type, help, labels, read } of metrics) {
+    text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
+    read(measures, (value, first, second) => {
+      if (value === undefined) return;
+      const pairs = pair(labels[0], first) + (second === undefined ? '' : `,${pair(labels[1], second)}`);
+      if (value instanceof Histogram) text += formatHistogram(name, pairs, value);
+      else text += `${name}${braced(pairs)} ${formatNumber(value)}\n`;
+    });
   }
   return text;
 }
 
-function formatHistogram(name: string, pairs: readonly string[], histogram: Histogram): string {
+const BOUNDS: readonly string[] = [...DURATION_BOUNDS.map(String), '+Inf'];
+
+function formatHistogram(name: string, pairs: string, histogram: Histogram): string {
+  const begin = `${name}_bucket{${pairs}${pairs === '' ? '' : ','}le="`;
   let text = '';
-  let all = 0;
-  for (const { bound, count } of histogram.cumulative()) {
-    text += line(`${name}_bucket`, [...pairs, `le="${formatNumber(bound)}"`], count);
-    all = count;
+  let count = 0;
+  for (let place = 0; place < BOUNDS.length; place++) {
+    count += histogram.countAt(place);
+    text += `${begin}${BOUNDS[place]}"} ${count}\n`;
   }
-  return text + line(`${name}_sum`, pairs, histogram.sum) + line(`${name}_count`, pairs, all);
+  const labels = braced(pairs);
+  return `${text}${name}_sum${labels} ${formatNumber(histogram.sum)}\n${name}_count${labels} ${count}\n`;
 }
 
-function line(name: string, pairs: readonly string[], value: number): string {
-  const labels = pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
-  return `${name}${labels} ${formatNumber(value)}\n`;
+function pair(label: string | undefined, value: string | undefined): string {
+  return label === undefined || value === undefined ? '' : `${label}="${escapeLabel(value)}"`;
+}
+
+function braced(pairs: string): string {
+  return pairs === '' ? '' : `{${pairs}}`;
 }
 
 /** Numbers as Go's ParseFloat takes them. */
@@ -49,5 +57,5 @@ function escapeHelp(text: string): string {
 }
 
 function escapeLabel(text: string): string {
-  return escapeHelp(text).replaceAll('"', '\\"');
+  return /[\\\n"]/.test(text) ? escapeHelp(text).replaceAll('"', '\\"') : text;
 }

@@ -31,12 +31,8 @@ export class Histogram {
     return this.#sum;
   }
 
-  /** How many durations do not exceed each bound; the last bound, infinity, has all of them. */
-  *cumulative(): Generator<{ readonly bound: number; readonly count: number }> {
-    let count = 0;
-    for (const [at, each] of this.#counts.entries()) {
-      count += each;
-      yield { bound: DURATION_BOUNDS[at] ?? Number.POSITIVE_INFINITY, count };
-    }
+  /** How many durations were counted by a bound, given by its place; the one after the last is infinity. */
+  countAt(place: number): number {
+    return this.#counts[place] ?? 0;
   }
 }

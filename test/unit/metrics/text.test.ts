@@ -10,13 +10,16 @@ const lines = text.trimEnd().split('\n');
 const samples = lines.filter((line) => !line.startsWith('#'));
 
 function format(metric: Partial<Metric>): string[] {
-  const whole: Metric = { name: 'm', type: 'gauge', help: 'Help.', labels: [], read: () => [], ...metric };
+  const whole: Metric = { name: 'm', type: 'gauge', help: 'Help.', labels: [], read: () => {}, ...metric };
   return formatMetrics([whole], measures).trimEnd().split('\n');
 }
 
 describe('formatMetrics()', () => {
   test('writes the help, the type and a line for each value', () => {
-    const read = () => [[1, 'a', 'b'] as const, [2.5, 'c', 'd'] as const];
+    const read: Metric['read'] = (_, tell) => {
+      tell(1, 'a', 'b');
+      tell(2.5, 'c', 'd');
+    };
     expect(format({ type: 'counter', labels: ['x', 'y'], read })).toEqual([
       '# HELP m Help.',
       '# TYPE m counter',
@@ -26,7 +29,7 @@ describe('formatMetrics()', () => {
   });
 
   test('escapes what would end a line or a value', () => {
-    const read = () => [[1, 'a\\b"c"\nd'] as const];
+    const read: Metric['read'] = (_, tell) => tell(1, 'a\\b"c"\nd');
     expect(format({ help: 'back\\slash\nand "quotes"', labels: ['x'], read })).toEqual([
       '# HELP m back\\\\slash\\nand "quotes"',
       '# TYPE m gauge',
@@ -36,13 +39,15 @@ describe('formatMetrics()', () => {
 
   test('writes numbers as Go reads them, and leaves out what is not known', () => {
     const values = [0, 1e21, 1e-7, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, undefined];
-    const read = () => values.map((value) => [value] as const);
+    const read: Metric['read'] = (_, tell) => {
+      for (const value of values) tell(value);
+    };
     const written = format({ read }).slice(2);
     expect(written).toEqual(['m 0', 'm 1e+21', 'm 1e-7', 'm +Inf', 'm -Inf', 'm NaN']);
   });
 
   test('writes a histogram with cumulative buckets, of which the last has all', () => {
-    const read = () => [[histogramOf(0.001, 0.0011, 0.3, 60), 'full'] as const];
+    const read: Metric['read'] = (_, tell) => tell(histogramOf(0.001, 0.0011, 0.3, 60), 'full');
     const written = format({ type: 'histogram', labels: ['scope'], read }).slice(2);
     const buckets = written.slice(0, -2);
     expect(buckets.length).toBe(DURATION_BOUNDS.length + 1);
