@@ -27,9 +27,8 @@ import { processAtPort } from './kernel/process.ts';
 import { KernelAccess } from './kernel-access.ts';
 import { createLogger, type Logger } from './log.ts';
 import { LogLimit } from './log-limit.ts';
-import { NOTHING_ASKED, NOTHING_DONE, StoreMeasures, type StoreObserver } from './model/measures.ts';
+import { StoreMeasures, type StoreObserver } from './model/measures.ts';
 import type { NetworkConfig } from './model/network.ts';
-import type { Problem } from './model/problem.ts';
 import { fail, ok } from './model/result.ts';
 import type { Settings } from './model/settings.ts';
 import { recall } from './recall.ts';
@@ -114,7 +113,8 @@ async function startAgent(
   const { settings, network, log } = prepared;
   const notifier = createNotifier({ env: process.env, pid: process.pid, send: sendDatagram });
   const service = new Service(notifier, systemClock);
-  const journal = new AgentJournal({ log, limit: new LogLimit(log), onNews: () => service.changed() });
+  const limit = new LogLimit(log);
+  const journal = new AgentJournal({ log, limit, onNews: () => service.changed() });
   const store = new StoreMeasures();
   let agent: Agent | undefined;
   let kernel: KernelAccess | undefined;
@@ -122,9 +122,17 @@ async function startAgent(
   const startedMs = systemClock.nowMs();
   const waiting = () =>
     waitingDocument({ version: VERSION, settings, network, startedMs, problems: journal.problems });
-  const metrics = () => metricsOf({ agent, kernel, store, problems: journal.problems });
+  const metrics = async () => {
+    const { metricsText } = await import('./metrics/document.ts');
+    return metricsText({ version: VERSION, agent, kernel, store, problems: journal.problems });
+  };
   const health = new HealthServer({
-    sources: { readiness, status: () => agent?.status() ?? waiting(), metrics },
+    sources: {
+      readiness,
+      status: () => agent?.status() ?? waiting(),
+      metrics,
+      onError: ({ message }) => limit.for('answer').error('Cannot answer', { reason: message }),
+    },
     clock: systemClock,
     socketPath: settings.socketPath,
     healthzIp: settings.healthzIp,
@@ -220,25 +228,6 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
     moved: (observed, gone) => agent.moved(observed, gone),
   });
   return agent;
-}
-
-/** What makes the text is loaded by the first who asks. */
-async function metricsOf({ agent, kernel, store, problems }: Measured): Promise<string> {
-  const { metricsText } = await import('./metrics/document.ts');
-  return metricsText({
-    version: VERSION,
-    agent: agent?.measures() ?? { ...NOTHING_DONE, problems },
-    kernel: kernel?.measures() ?? NOTHING_ASKED,
-    store,
-  });
-}
-
-/** What `/metrics` tells of; there is neither agent nor kernel while no netlink socket can be opened. */
-interface Measured {
-  readonly agent: Agent | undefined;
-  readonly kernel: KernelAccess | undefined;
-  readonly store: StoreMeasures;
-  readonly problems: readonly Problem[];
 }
 
 /** Lets the agent hear what the kernel announces. */

@@ -1,8 +1,8 @@
 /**
  * The text format of Prometheus, version 0.0.4.
  *
- * What is made on the way to the text is garbage of which a node that is scraped four times a minute has 100 kB more
- * each time if it is not watched: hence no list of lines, values or labels.
+ * What is made on the way to the text stays until the next collection, and a node is scraped four times a minute: hence
+ * no lists of lines, values or labels, which were half of it.
  *
  * @module
  */
