@@ -197,7 +197,7 @@ test(
     node.start({ ...JSON_LOG, environment: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '30000000' } });
     await expectTrouble(node, 'netlink-failed', 'Cannot open a netlink socket: EAFNOSUPPORT');
     await expectRemedy(node, 'netlink-failed', 'RestrictAddressFamilies=');
-    expect((await node.agent.get('/status'))?.status).toBe(503);
+    expect((await node.agent.status())?.ready).toBe(false);
     expect((await node.agent.get('/livez'))?.text).toBe('alive');
     expect((await readMetrics(node)).get('flannelette_problems{code="netlink-failed"}')).toBe(1);
     await manager.next('STATUS=Not ready: Cannot open a netlink socket: EAFNOSUPPORT. Allow netlink', 0);
