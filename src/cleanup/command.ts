@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { isatty } from 'node:tty';
+import { lockFile } from '../../ffi/file-lock.ts';
 import {
   cleanupJson,
   type DoneCleanup,
@@ -24,7 +26,9 @@ import { decide, type Removal, stepsOf } from '../removal/decide.ts';
 import type { Findings, KernelFindings, Left } from '../removal/findings.ts';
 import { lookForLeftovers } from '../removal/look.ts';
 import type { ObjectStep, Outcome } from '../removal/step.ts';
+import { aliveHere, thisHolder } from '../store/sqlite/holder.ts';
 import { mayHaveLeases, releaseLease, surveyLeases } from '../store/sqlite/release.ts';
+import { StateLock } from '../store/state-lock.ts';
 import { perform } from './perform.ts';
 import { askSocket, type Presence } from './presence.ts';
 import { findManagers, type Managers } from './processes.ts';
@@ -60,12 +64,13 @@ async function cleanUp(settings: CleanupSettings, kernel: KernelAccess): Promise
   const { dryRun, adopt, nodeName } = settings;
   const presence = await askSocket(settings.socketPath);
   const managers = findManagers();
-  const agent = agentOf(presence, managers);
-  const refusal = dryRun
-    ? undefined
-    : whyNot({ agent, kernel, flanneld: adopt ? managers.flanneld : undefined });
+  const known = agentOf(presence, managers) ?? (dryRun ? undefined : stateHolder(settings));
+  const rival = adopt ? managers.flanneld : undefined;
+  const refusal = dryRun ? undefined : whyNot({ agent: known, flanneld: rival, kernel });
   if (refusal !== undefined) return refuse(refusal);
   const leases = await readLeases(settings);
+  const agent = known ?? leaseHolder(settings, leases);
+  if (agent !== undefined && !dryRun) return refuse(inTheWay(agent));
   const found = lookAtKernel(kernel);
   if (!found.ok) return refuse(found.error.message);
   const flanneld = managers.flanneld === undefined ? undefined : `flanneld (process ${managers.flanneld})`;
@@ -89,6 +94,10 @@ async function cleanUp(settings: CleanupSettings, kernel: KernelAccess): Promise
   return statusOf(left, outcomes);
 }
 
+function inTheWay(agent: string): string {
+  return `${agent} and would put everything back: stop it first, for instance with 'systemctl disable --now flannelette'`;
+}
+
 interface Obstacles {
   /** Who would put everything back, in words. */
   readonly agent: string | undefined;
@@ -99,9 +108,7 @@ interface Obstacles {
 
 /** Why nothing may be begun. */
 function whyNot({ agent, flanneld, kernel }: Obstacles): string | undefined {
-  if (agent !== undefined) {
-    return `${agent} and would put everything back: stop it first, for instance with 'systemctl disable --now flannelette'`;
-  }
+  if (agent !== undefined) return inTheWay(agent);
   if (flanneld !== undefined) {
     return `flanneld runs here (process ${flanneld}), and --adopt would take its network away: stop it first, or do without --adopt`;
   }
@@ -133,6 +140,19 @@ function agentOf({ socket, pid }: Presence, { agent }: Managers): string | undef
   return socket.kind === 'answered'
     ? `An agent or another program has the socket '${socket.path}'`
     : undefined;
+}
+
+/** Who keeps the state directory; if nobody does, it is this process's until it ends. */
+function stateHolder({ stateDir, nodeName }: CleanupSettings): string | undefined {
+  if (!existsSync(stateDir)) return undefined;
+  return new StateLock({ directory: stateDir, nodeName, lockFile }).problem()?.message;
+}
+
+/** The agent that has taken this node's lease and runs, maybe in a container with a network of its own. */
+function leaseHolder({ nodeName }: CleanupSettings, leases: Known['leases']): string | undefined {
+  const holder = leases?.ok === true ? leases.value.own : undefined;
+  if (holder === undefined || !aliveHere(thisHolder())(holder)) return undefined;
+  return `An agent (process ${holder.pid}) holds the lease of node ${nodeName}`;
 }
 
 const NOT_PRIVILEGED =

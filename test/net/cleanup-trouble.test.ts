@@ -6,7 +6,7 @@ import { hostGwOverlay, vxlanOverlay } from './agent-expected.ts';
 import { readOverlay } from './agent-overlay.ts';
 import { readLeases } from './agent-store.ts';
 import { expectOverlay, TIMEOUT_MS } from './agent-support.ts';
-import { cleanUp, cleanUpLater, directoryOf, plantForeign, wholeNode } from './cleanup-support.ts';
+import { cleanUp, directoryOf, plantForeign, wholeNode } from './cleanup-support.ts';
 import { createLab, type Lab, type LabNode } from './lab.ts';
 
 const BACKENDS = [
@@ -30,67 +30,6 @@ function databaseOf(lab: Lab): string {
 function isGone(lab: Lab, node: LabNode, ...names: string[]): boolean {
   return names.every((name) => !existsSync(join(directoryOf(lab, node), name)));
 }
-
-test(
-  'a running agent is in the way: refused with its process, also if another socket was named',
-  async () => {
-    await using lab = await createLab({ nodes: 2 });
-    await lab.startAll();
-    const node = lab.node(1);
-    for (const flags of [[], ['--socket', join(lab.directory, 'none.sock')]]) {
-      const { status, stdout, stderr } = cleanUp(lab, node, { flags });
-      expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-      expect(stderr).toMatch(
-        new RegExp(`^An agent runs here \\(process ${node.agent.pid}\\).*stop it first.*\\n$`),
-      );
-    }
-    const { status, lines } = cleanUp(lab, node, { flags: ['--dry-run'] });
-    expect({ status, first: lines[0] }).toEqual({
-      status: 0,
-      first: expect.stringContaining('# An agent runs'),
-    });
-    for (const each of lab.nodes) await expectOverlay(each, () => vxlanOverlay(lab, each));
-  },
-  TIMEOUT_MS,
-);
-
-test(
-  'an agent that hangs is in the way too',
-  async () => {
-    await using lab = await createLab({ nodes: 1 });
-    await lab.startAll();
-    const node = lab.node(1);
-    process.kill(node.agent.pid, 'SIGSTOP');
-    const { status, stderr } = cleanUp(lab, node);
-    process.kill(node.agent.pid, 'SIGCONT');
-    expect(status).toBe(1);
-    expect(stderr).toStartWith(`An agent runs here (process ${node.agent.pid}) `);
-  },
-  TIMEOUT_MS,
-);
-
-test(
-  'whatever answers on the socket is in the way; a file at its path is left',
-  async () => {
-    await using lab = await createLab({ nodes: 1 });
-    const node = lab.node(1);
-    const path = join(lab.directory, 'other.sock');
-    const flags = ['--socket', path];
-    const server = Bun.listen({ unix: path, socket: { data: (socket) => void socket.end('what?\n') } });
-    const { status, stderr } = await cleanUpLater(lab, node, { flags });
-    server.stop(true);
-    expect({ status, stderr }).toEqual({
-      status: 1,
-      stderr: expect.stringMatching(/^An agent or another program has the socket '.*other\.sock'.*\n$/),
-    });
-    rmSync(path, { force: true });
-    writeFileSync(path, 'mine');
-    const { status: left, lines } = cleanUp(lab, node, { flags });
-    expect({ left, text: readFileSync(path, 'utf8') }).toEqual({ left: 0, text: 'mine' });
-    expect(lines).toContain(`  ${path}: it is no socket`);
-  },
-  TIMEOUT_MS,
-);
 
 test(
   'a cleanup that was cut short is finished by the next',
@@ -133,23 +72,6 @@ test(
     expect(cleanUp(lab, node, { before }).status).toBe(0);
     expect(readOverlay(node)).toEqual(NOTHING);
     expect(readLeases(lab).length).toBe(2);
-  },
-  TIMEOUT_MS,
-);
-
-test(
-  'without CAP_NET_ADMIN nothing is begun, and a dry run needs none',
-  async () => {
-    await using lab = await killedLab();
-    const node = lab.node(1);
-    const before = wholeNode(lab, node);
-    const unprivileged = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin', '--'];
-    const { status, stdout, stderr } = cleanUp(lab, node, { before: unprivileged });
-    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toMatch(/^.*CAP_NET_ADMIN.*\n$/);
-    const planned = cleanUp(lab, node, { before: unprivileged, flags: ['--dry-run'] });
-    expect(planned).toEqual(cleanUp(lab, node, { flags: ['--dry-run'] }));
-    expect(wholeNode(lab, node)).toEqual(before);
   },
   TIMEOUT_MS,
 );
