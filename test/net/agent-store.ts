@@ -45,7 +45,7 @@ const rowSchema = v.object({
 
 /** The lease store as any program with SQLite reads it, by the names of the nodes. */
 export function readLeases(lab: Lab): LeaseRecord[] {
-  using database = new Database(databaseOf(lab), { readonly: true });
+  using database = open(lab, { readonly: true });
   using query = database.prepare(
     'SELECT node, subnet, subnet6, attributes FROM lease WHERE removed_ms IS NULL ORDER BY node',
   );
@@ -87,13 +87,13 @@ export function buryLease(lab: Lab, node: LabNode): void {
 
 /** Removes a lease without a trace, as nobody but an operator would. */
 export function deleteLease(lab: Lab, node: LabNode): void {
-  using database = new Database(databaseOf(lab));
+  using database = open(lab);
   database.run('DELETE FROM lease WHERE node = ?', [node.name]);
 }
 
 /** The database is changed in one transaction with a revision of its own, and its sibling touched after that. */
 function change(lab: Lab, sql: string, values: readonly (string | number)[], node: LabNode): void {
-  using database = new Database(databaseOf(lab));
+  using database = open(lab);
   database.transaction(() => {
     database.run('UPDATE state SET revision = revision + 1');
     const { revision } = v.parse(
@@ -105,6 +105,13 @@ function change(lab: Lab, sql: string, values: readonly (string | number)[], nod
   // As a writer has to: it may be gone.
   closeSync(openSync(`${databaseOf(lab)}-changed`, 'a'));
   utimesSync(`${databaseOf(lab)}-changed`, new Date(), new Date());
+}
+
+/** Agents may be writing. */
+function open(lab: Lab, options?: { readonly readonly: true }): Database {
+  const database = new Database(databaseOf(lab), options);
+  database.run('PRAGMA busy_timeout = 5000');
+  return database;
 }
 
 function databaseOf(lab: Lab): string {
