@@ -8,10 +8,12 @@ import {
   classify,
   type Family,
   familyOf,
+  type Ip,
   isStationMac,
   type Mac,
   type Prefix,
   parsePrefix,
+  prefixContains,
   prefixCovers,
 } from '../model/ip.ts';
 import type { Lease, LeaseFamily, Vtep } from '../model/lease.ts';
@@ -76,6 +78,13 @@ export function joinFaults(a: string | undefined, b: string | undefined): string
 /** The public addresses that name no single other machine. */
 const BAD_CLASSES: ReadonlySet<string> = new Set(['unspecified', 'multicast', 'loopback', 'broadcast']);
 
+/** Of IPv4, "this network" and the former class E, in which no machine is reached (RFC 6890). */
+function isReserved(ip: Ip): boolean {
+  if (familyOf(ip) === 6) return false;
+  const first = Number.parseInt(ip, 10);
+  return first === 0 || first >= 240;
+}
+
 interface FamilyCase {
   readonly family: Family;
   readonly subnet: string | undefined;
@@ -94,6 +103,9 @@ function judgeFamily(half: FamilyCase): Result<LeaseFamily | undefined, string> 
   if (publicIp === undefined) return fail(`IPv${half.family}: no public address`);
   const kind = classify(publicIp);
   if (BAD_CLASSES.has(kind)) return fail(`IPv${half.family}: public address '${publicIp}' is ${kind}`);
+  if (isReserved(publicIp)) return fail(`IPv${half.family}: public address '${publicIp}' is reserved`);
+  if (prefixContains(subnet.value, publicIp))
+    return fail(`IPv${half.family}: public address '${publicIp}' is inside its own subnet '${subnet.value}'`);
   const vtep = judgeVtep(half.attributes.vtep, half.network);
   if (!vtep.ok) return fail(`IPv${half.family}: ${vtep.error}`);
   return ok({ subnet: subnet.value, publicIp, vtep: vtep.value });
@@ -105,6 +117,7 @@ function judgeSubnet(text: string, network: Prefix): Result<Prefix, string> {
   if (familyOf(subnet) !== familyOf(network) || !prefixCovers(network, subnet)) {
     return fail(`subnet '${subnet}' is outside of the network '${network}'`);
   }
+  if (subnet === network) return fail(`subnet '${subnet}' is the whole network`);
   return ok(subnet);
 }
 

@@ -12,8 +12,8 @@ import { parseCanonical } from './canonical-attributes.ts';
 import type { FamilyAttributes, LeaseAttributes } from './lease-attributes.ts';
 import { quoted } from './printable.ts';
 
-/** flannel's own attributes are below 300 characters. */
-const TEXT_LENGTH_MAX = 4096;
+/** Longer attributes are refused; flannel's own are below 300 characters. */
+export const TEXT_LENGTH_MAX = 4096;
 
 /** What the attributes are written from; a `Lease` and a `LeaseRequest` both have it. */
 export interface AttributesSource {

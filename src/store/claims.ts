@@ -1,14 +1,24 @@
 /**
  * What leases lay claim to, of which there is one of each: subnets, and the MAC addresses of VTEPs. Whoever
- * came first keeps what is claimed twice.
+ * came first keeps what is claimed twice. Public addresses are not claimed: a node that was renamed has two leases
+ * for a day, and a lease that names another's address draws nobody's traffic but its own subnet's.
  *
  * @module
  */
 
 import { HashIndex, hashText } from '../model/hash-index.ts';
-import { FAMILIES, type Family, type Mac, type Prefix, prefixesOverlap, prefixLength } from '../model/ip.ts';
+import {
+  FAMILIES,
+  type Family,
+  type Mac,
+  type Prefix,
+  prefixContains,
+  prefixesOverlap,
+  prefixLength,
+} from '../model/ip.ts';
 import { type Lease, type LeaseFamily, leaseFamily } from '../model/lease.ts';
 import type { LeaseTable } from '../model/lease-table.ts';
+import { type NetworkConfig, networkFamily } from '../model/network.ts';
 import { PrefixLengths, type PrefixSet } from './prefix-lengths.ts';
 import { quoted } from './printable.ts';
 
@@ -33,24 +43,31 @@ export interface ClaimOptions {
   readonly order: number;
 }
 
+/** What {@link Claims} are made of. */
+export interface ClaimsOptions {
+  /** This node's lease, whose claims come before all others. */
+  readonly own: Lease | undefined;
+  readonly network: NetworkConfig;
+  /** Where the leases stand whose claims are added. */
+  readonly leases: LeaseTable;
+}
+
 /**
  * The subnets and MACs in use, and who holds them. Nothing is kept but a hash and the holder's row: the rest
  * stands in the leases.
  */
 export class Claims implements PrefixSet {
   readonly #own: Lease | undefined;
+  readonly #network: NetworkConfig;
   readonly #leases: LeaseTable;
   readonly #holders = new HashIndex();
   /** By the rows of the leases. */
   #orders = new Float64Array(16);
   readonly #lengths = new PrefixLengths(this);
 
-  /**
-   * @param own this node's lease, whose claims come before all others
-   * @param leases where the leases stand whose claims are added
-   */
-  constructor(own: Lease | undefined, leases: LeaseTable) {
+  constructor({ own, network, leases }: ClaimsOptions) {
     this.#own = own;
+    this.#network = network;
     this.#leases = leases;
   }
 
@@ -136,7 +153,14 @@ export class Claims implements PrefixSet {
 
   #clashWithOwn(peer: LeaseFamily, family: Family): string | undefined {
     const own = this.#own === undefined ? undefined : leaseFamily(this.#own, family);
+    const network = networkFamily(this.#network, family)?.network;
+    // Where even our own address is in the pod network, the nodes' addresses were put there on purpose.
+    const isApart = network !== undefined && !(own && prefixContains(network, own.publicIp));
+    if (isApart && prefixContains(network, peer.publicIp))
+      return `public address '${peer.publicIp}' is inside the pod network '${network}'`;
     if (own !== undefined) {
+      if (prefixContains(peer.subnet, own.publicIp))
+        return `subnet '${peer.subnet}' holds our public address '${own.publicIp}'`;
       if (peer.publicIp === own.publicIp) return `public address '${peer.publicIp}' is our own`;
       if (subnetsMeet(peer, own)) return `subnet '${peer.subnet}' overlaps ours ('${own.subnet}')`;
     }

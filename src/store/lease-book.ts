@@ -14,6 +14,7 @@ import { type Lease, type RefusedLease, sameLease } from '../model/lease.ts';
 import type { LeaseChange } from '../model/lease-source.ts';
 import { LeaseTable } from '../model/lease-table.ts';
 import type { NetworkConfig } from '../model/network.ts';
+import { printable } from '../model/printable.ts';
 import { joinFaults, judgeLease, type RawLease } from './accept.ts';
 import { Claims, claimsMeet } from './claims.ts';
 
@@ -48,7 +49,7 @@ export class LeaseBook {
   #own: Lease | undefined;
   /** What may be used. */
   #peers = new LeaseTable();
-  #claims = new Claims(undefined, this.#peers);
+  #claims: Claims;
   /** The entries that are refused, wholly or in part. */
   readonly #odd = new Map<string, Placed>();
   /** All entries while they wait to be settled anew; nothing else is kept up to date meanwhile. */
@@ -61,6 +62,7 @@ export class LeaseBook {
   constructor({ node, network }: LeaseBookOptions) {
     this.#node = node;
     this.#network = network;
+    this.#claims = this.#noClaims();
   }
 
   /** The names of all nodes in the book, the refused ones too. */
@@ -126,6 +128,10 @@ export class LeaseBook {
   retell(): void {
     this.#isTold = false;
     this.#changed.clear();
+  }
+
+  #noClaims(): Claims {
+    return new Claims({ own: this.#own, network: this.#network, leases: this.#peers });
   }
 
   #find(node: string): Entry | undefined {
@@ -203,7 +209,7 @@ export class LeaseBook {
     const before = this.#peers;
     this.#pending = undefined;
     this.#peers = new LeaseTable();
-    this.#claims = new Claims(this.#own, this.#peers);
+    this.#claims = this.#noClaims();
     this.#odd.clear();
     this.#isOddChanged = true;
     for (const entry of [...pending.values()].sort(byOrder)) {
@@ -220,7 +226,7 @@ export class LeaseBook {
   #listRefused(): RefusedLease[] {
     return [...this.#odd.values()]
       .sort(byOrder)
-      .map(({ node, fault, clash }) => ({ node, reason: joinFaults(fault, clash) ?? '' }));
+      .map(({ node, fault, clash }) => ({ node: printable(node), reason: joinFaults(fault, clash) ?? '' }));
   }
 }
 

@@ -79,8 +79,29 @@ export function rewriteAttributes(lab: Lab, node: LabNode, rewrite: (attributes:
   change(lab, 'UPDATE lease SET attributes = ?, revision = ? WHERE node = ?', [rewrite(attributes)], node);
 }
 
+/** A row as somebody may write it who is no agent. */
+export interface RowValues {
+  readonly subnet: string | null;
+  readonly subnet6: string | null;
+  readonly attributes: string;
+  /** The place after all others if absent. */
+  readonly created?: number;
+  readonly expiresMs?: number;
+}
+
+/** Puts a row into the store in place of the node's, and tells the agents. */
+export function putRow(lab: Lab, name: string, row: RowValues): void {
+  const sql = `INSERT INTO lease
+      (subnet, subnet6, attributes, expires_ms, created, pid, boot_id, revision, node)
+    VALUES (?, ?, ?, ?, coalesce(?, (SELECT max(created) + 1 FROM lease)), 0, '', ?, ?)
+    ON CONFLICT (node) DO UPDATE SET subnet = excluded.subnet, subnet6 = excluded.subnet6,
+      attributes = excluded.attributes, expires_ms = excluded.expires_ms, revision = excluded.revision`;
+  const { subnet, subnet6, attributes, expiresMs = Date.now() + 3_600_000, created = null } = row;
+  change(lab, sql, [subnet, subnet6, attributes, expiresMs, created], { name });
+}
+
 /** Removes a lease as an agent does that takes an expired one over. */
-export function buryLease(lab: Lab, node: LabNode): void {
+export function buryLease(lab: Lab, node: Pick<LabNode, 'name'>): void {
   const sql = 'UPDATE lease SET subnet = NULL, subnet6 = NULL, removed_ms = ?, revision = ? WHERE node = ?';
   change(lab, sql, [Date.now()], node);
 }
@@ -92,7 +113,12 @@ export function deleteLease(lab: Lab, node: LabNode): void {
 }
 
 /** The database is changed in one transaction with a revision of its own, and its sibling touched after that. */
-function change(lab: Lab, sql: string, values: readonly (string | number)[], node: LabNode): void {
+function change(
+  lab: Lab,
+  sql: string,
+  values: readonly (string | number | null)[],
+  node: Pick<LabNode, 'name'>,
+): void {
   using database = open(lab);
   database.transaction(() => {
     database.run('UPDATE state SET revision = revision + 1');

@@ -141,7 +141,7 @@ describe('watch()', () => {
       { node: 'm', reason: "Attributes are not JSON: '{{{'" },
       { node: 'n', reason: "IPv4: subnet 'all of them' is not a network" },
       { node: 'o', reason: "IPv4: subnet '10.4.0.0/16' is outside of the network '10.3.0.0/16'" },
-      { node: 'p\n\u001b[1m', reason: "Node name 'p\\u000a\\u001b[1m' is not a name" },
+      { node: 'p\\u000a\\u001b[1m', reason: "Node name 'p\\u000a\\u001b[1m' is not a name" },
       { node: 'q', reason: 'Attributes have the wrong form: expected Object but received \'""\'' },
     ]);
     // And leases beside them.

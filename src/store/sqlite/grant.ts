@@ -4,7 +4,7 @@
  * @module
  */
 import { chooseSubnet, isCompatible, subnetCapacity } from '../../ipam/subnet.ts';
-import { FAMILIES, type Family, type Prefix, prefixesOverlap } from '../../model/ip.ts';
+import { FAMILIES, type Family, type Prefix, prefixCovers, prefixesOverlap } from '../../model/ip.ts';
 import { leaseFamily } from '../../model/lease.ts';
 import type { LeaseRequest, LeaseRequestFamily } from '../../model/lease-source.ts';
 import { type NetworkConfig, type NetworkFamily, networkFamily } from '../../model/network.ts';
@@ -195,7 +195,9 @@ function chooseFamily(options: GrantOptions, holders: Holders, family: Family): 
   const expired: Prefix[] = [];
   for (const holder of holders.others) {
     const subnet = ofFamily(holder, family);
-    if (subnet !== undefined) (holders.gone.has(holder) ? expired : taken).push(subnet);
+    // Nobody uses a lease of the whole network, so it keeps nobody from one.
+    if (subnet !== undefined && !prefixCovers(subnet, range.network))
+      (holders.gone.has(holder) ? expired : taken).push(subnet);
   }
   const preferred = ofFamily(options.last, family) ?? previous;
   const choice = chooseSubnet({ range, own, preferred, taken, expired }, options.random);

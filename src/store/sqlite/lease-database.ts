@@ -12,10 +12,13 @@ import { LIFETIME_MS, SLACK_MS } from './expiry.ts';
 import { MovedError, RefusedError } from './failure.ts';
 import {
   type Columns,
+  CREATED_MAX,
   type LeaseRow,
-  PEER_COLUMNS,
+  NODE,
+  PEER_SELECTION,
   type PeerRow,
   ROW_COLUMNS,
+  ROW_SELECTION,
   readPeerRow,
   readRow,
 } from './lease-row.ts';
@@ -99,17 +102,17 @@ export class LeaseDatabase {
 
   /** The rows that were changed after a revision, removals too, in the order in which they were changed. */
   rowsSince(revision: number): Generator<PeerRow, void> {
-    return this.#rows(`SELECT ${PEER_COLUMNS} FROM lease WHERE revision > ? ORDER BY revision`, revision);
+    return this.#rows(`SELECT ${PEER_SELECTION} FROM lease WHERE revision > ? ORDER BY revision`, revision);
   }
 
   /** All rows, removals too, in the order in which the leases were made. */
   allRows(): Generator<PeerRow, void> {
-    return this.#rows(`SELECT ${PEER_COLUMNS} FROM lease ORDER BY created`);
+    return this.#rows(`SELECT ${PEER_SELECTION} FROM lease ORDER BY created`);
   }
 
   /** One node's row. */
   row(node: string): LeaseRow | undefined {
-    const columns = this.#statement(`SELECT ${ROW_COLUMNS} FROM lease WHERE node = ?`).get(node);
+    const columns = this.#statement(`SELECT ${ROW_SELECTION} FROM lease WHERE node = ?`).get(node);
     return columns === null ? undefined : readRow(columns);
   }
 
@@ -119,7 +122,7 @@ export class LeaseDatabase {
    */
   expiries(nowMs: number): { readonly suspects: readonly Expiry[]; readonly aliveMs: number | undefined } {
     const limitMs = nowMs + LIFETIME_MS + SLACK_MS;
-    const sql = `SELECT node, expires_ms FROM lease
+    const sql = `SELECT ${NODE}, expires_ms FROM lease
       WHERE removed_ms IS NULL AND (expires_ms <= ? OR expires_ms > ?)`;
     const suspects = this.#values(sql, nowMs, limitMs).map(([node, expiresMs]) => ({
       node: String(node),
@@ -143,7 +146,8 @@ export class LeaseDatabase {
 
   /** The place of the next lease in the order in which leases are made. */
   nextCreated(): number {
-    return Number(this.#values('SELECT coalesce(max(created), 0) + 1 FROM lease')[0]?.[0]);
+    const sql = 'SELECT coalesce(max(created), 0) + 1 FROM lease WHERE created < ?';
+    return Math.max(1, Number(this.#values(sql, CREATED_MAX)[0]?.[0]));
   }
 
   /** Writes a node's row whole: from now on it is a lease. */

@@ -5,8 +5,10 @@
  */
 import { type Prefix, parsePrefix } from '../../model/ip.ts';
 import type { Lease, LeaseFamily } from '../../model/lease.ts';
+import { NODE_NAME_LENGTH_MAX } from '../../model/node-name.ts';
+import { fail } from '../../model/result.ts';
 import type { RawLease } from '../accept.ts';
-import { parseAttributes } from '../attributes.ts';
+import { parseAttributes, TEXT_LENGTH_MAX } from '../attributes.ts';
 import type { FamilyAttributes } from '../lease-attributes.ts';
 
 /** What peers need of a node's row. Texts are what the file holds: nothing in them has been checked. */
@@ -33,11 +35,23 @@ export interface LeaseRow extends PeerRow {
   readonly bootId: string;
 }
 
-/** The columns of a {@link PeerRow}. */
-export const PEER_COLUMNS = 'created, node, subnet, subnet6, attributes, expires_ms, removed_ms';
+/** The columns of a {@link LeaseRow}, for writing. */
+export const ROW_COLUMNS =
+  'created, node, subnet, subnet6, attributes, expires_ms, removed_ms, revision, pid, boot_id';
 
-/** The columns of a {@link LeaseRow}. */
-export const ROW_COLUMNS = `${PEER_COLUMNS}, revision, pid, boot_id`;
+/** A node's name, cut to one character more than is a name. */
+export const NODE = `substr(node, 1, ${NODE_NAME_LENGTH_MAX + 1})`;
+
+/** What to select for a {@link PeerRow}: of a text that is too long to make sense no more than shows that it is. */
+export const PEER_SELECTION = `created, ${NODE} AS node, substr(subnet, 1, 65) AS subnet,
+  substr(subnet6, 1, 65) AS subnet6, substr(attributes, 1, ${TEXT_LENGTH_MAX + 1}) AS attributes,
+  expires_ms, removed_ms`;
+
+/** What to select for a {@link LeaseRow}. */
+export const ROW_SELECTION = `${PEER_SELECTION}, revision, pid, boot_id`;
+
+/** The places that leases get in their order: from 1 to this, so that there is always a next one. */
+export const CREATED_MAX = 2 ** 52;
 
 /** A row by the names of its columns, as the database gives it. */
 export type Columns = Readonly<Record<string, unknown>>;
@@ -76,8 +90,14 @@ export function rawLease(row: PeerRow): RawLease {
     order: row.created,
     subnet: row.subnet,
     subnetV6: row.subnetV6,
-    attributes: parseAttributes(row.attributes),
+    attributes: isPlace(row.created)
+      ? parseAttributes(row.attributes)
+      : fail(`Its place in the order of leases, ${row.created}, is none`),
   };
+}
+
+function isPlace(created: number): boolean {
+  return Number.isInteger(created) && created >= 1 && created <= CREATED_MAX;
 }
 
 /** The lease as the row says, without regard to any configuration; `undefined` if it makes no sense. */

@@ -6,8 +6,9 @@
  *
  * @module
  */
-import type { Database } from 'bun:sqlite';
+import { type Database, SQLiteError } from 'bun:sqlite';
 import { RefusedError } from './failure.ts';
+import { CREATED_MAX } from './lease-row.ts';
 
 /** `PRAGMA user_version` of the tables below. */
 export const SCHEMA_VERSION = 1;
@@ -18,7 +19,44 @@ const APPLICATION_ID = 0x66_6c_74_65;
 /** How long SQLite itself may wait for a lock, which blocks the event loop. */
 const BUSY_TIMEOUT_MS = 100;
 
+/** How many {@link PLACE_TRIGGERS} there are. */
+const TRIGGER_COUNT = 3;
+
 const FOREIGN_REMEDY = 'Name another file with --lease-db';
+
+/** The MAC that attributes name for one family, if they are JSON. */
+function macOf(row: 'old' | 'new', data: 'BackendData' | 'BackendV6Data'): string {
+  return `CASE WHEN json_valid(${row}.attributes) THEN json_extract(${row}.attributes, '$.${data}.VtepMAC') END`;
+}
+
+/** Whether the row gets something to claim that it did not have. */
+function isGained(text: (row: 'old' | 'new') => string): string {
+  return `(${text('new')} IS NOT NULL AND ${text('new')} IS NOT ${text('old')})`;
+}
+
+/** Puts the row behind all others, if it is not there already. */
+const TO_THE_END = `BEGIN
+    UPDATE lease SET created = (SELECT max(created) + 1 FROM lease WHERE created < ${CREATED_MAX})
+    WHERE node = new.node;
+  END;`;
+
+const IS_BEFORE_ANOTHER = `EXISTS (
+    SELECT 1 FROM lease WHERE created > new.created AND created < ${CREATED_MAX})`;
+
+/**
+ * Whoever writes a row, with whatever program: what it claims anew, a subnet or a MAC, it claims as the last. So
+ * nobody who held it before loses it. These came after the tables: a database without them works too, and an
+ * older program that meets them need not know.
+ */
+const PLACE_TRIGGERS = `
+CREATE TRIGGER IF NOT EXISTS lease_made AFTER INSERT ON lease
+  WHEN new.created NOT BETWEEN 1 AND ${CREATED_MAX - 1} OR ${IS_BEFORE_ANOTHER} ${TO_THE_END}
+CREATE TRIGGER IF NOT EXISTS lease_moved AFTER UPDATE OF subnet, subnet6 ON lease
+  WHEN (${isGained((row) => `${row}.subnet`)} OR ${isGained((row) => `${row}.subnet6`)})
+    AND ${IS_BEFORE_ANOTHER} ${TO_THE_END}
+CREATE TRIGGER IF NOT EXISTS lease_told AFTER UPDATE OF attributes ON lease
+  WHEN (${isGained((row) => macOf(row, 'BackendData'))} OR ${isGained((row) => macOf(row, 'BackendV6Data'))})
+    AND ${IS_BEFORE_ANOTHER} ${TO_THE_END}`;
 
 /**
  * `state` has one row: `generation` tells this file from one made after it was deleted, `revision` counts
@@ -52,6 +90,7 @@ CREATE INDEX lease_revision ON lease (revision);
 CREATE INDEX lease_expiry ON lease (expires_ms);
 CREATE INDEX lease_removed ON lease (removed_ms) WHERE removed_ms IS NOT NULL;
 INSERT INTO state (id, generation, revision, purged) VALUES (1, lower(hex(randomblob(16))), 0, 0);
+${PLACE_TRIGGERS}
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
@@ -78,7 +117,20 @@ export function prepareConnection(db: Database, access: Access = 'write'): void 
   db.run('PRAGMA journal_size_limit = 1048576');
   db.run('PRAGMA synchronous = NORMAL');
   db.run('PRAGMA trusted_schema = OFF');
-  if (isEmpty && access === 'write') createTables(db);
+  if (access === 'read') return;
+  if (isEmpty) createTables(db);
+  else addTriggers(db);
+}
+
+/** To a database that an earlier version has made. One that cannot be written just now is used as it is. */
+function addTriggers(db: Database): void {
+  const count = first(db, "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'lease'");
+  if (Number(count) >= TRIGGER_COUNT) return;
+  try {
+    within(db, 'BEGIN IMMEDIATE', () => db.run(PLACE_TRIGGERS));
+  } catch (error) {
+    if (!(error instanceof SQLiteError)) throw error;
+  }
 }
 
 /** Reads nothing but the header, and writes nothing. */
