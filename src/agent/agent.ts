@@ -210,6 +210,7 @@ export class Agent {
       readiness: this.readiness(),
       underlay: this.#underlay.current,
       own: this.#ownLease.current,
+      ownSinceMs: this.#ownLease.sinceMs,
       reconciler: this.#reconciler,
       refused: this.#leases?.refused ?? [],
       totals: this.#totals,

@@ -25,6 +25,8 @@ export interface AgentFacts {
   readonly readiness: { readonly ready: boolean; readonly problems: readonly Problem[] };
   readonly underlay: Underlay | undefined;
   readonly own: OwnLease | undefined;
+  /** Since when it is held, in milliseconds since the epoch. */
+  readonly ownSinceMs: number | undefined;
   readonly reconciler: Reconciler;
   readonly refused: readonly RefusedLease[];
   readonly totals: PassTotals;
@@ -67,6 +69,7 @@ export function agentMeasures(facts: AgentFacts): AgentMeasures {
     passes: totals.durations,
     changes: totals.changes,
     repairs: totals.repairs,
+    leaseSinceMs: own && facts.ownSinceMs,
     leaseExpiresMs: own && (parts.source.ownExpiryMs() ?? own.expiresAtMs),
   };
 }

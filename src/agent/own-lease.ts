@@ -26,6 +26,7 @@ export interface OwnLeaseOptions {
 export class OwnLeaseClaim {
   readonly #options: OwnLeaseOptions;
   #current: OwnLease | undefined;
+  #sinceMs: number | undefined;
   #problem: Problem | undefined;
   #wanted: LeaseRequest | undefined;
   #asking = false;
@@ -39,6 +40,11 @@ export class OwnLeaseClaim {
 
   get current(): OwnLease | undefined {
     return this.#current;
+  }
+
+  /** Since when this process has held these subnets, in milliseconds since the epoch. */
+  get sinceMs(): number | undefined {
+    return this.#sinceMs;
   }
 
   get problem(): Problem | undefined {
@@ -68,6 +74,7 @@ export class OwnLeaseClaim {
     if (this.#stopped) return;
     if (granted.ok) {
       this.#attempts = 0;
+      if (!hasSameSubnets(this.#current, granted.value)) this.#sinceMs = clock.nowMs();
       this.#current = granted.value;
       this.#tell(undefined);
       onLease(granted.value);
@@ -87,4 +94,8 @@ export class OwnLeaseClaim {
     this.#problem = problem;
     this.#options.onProblem(problem);
   }
+}
+
+function hasSameSubnets(a: OwnLease | undefined, b: OwnLease): boolean {
+  return a?.lease.ipv4?.subnet === b.lease.ipv4?.subnet && a?.lease.ipv6?.subnet === b.lease.ipv6?.subnet;
 }

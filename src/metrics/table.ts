@@ -76,6 +76,13 @@ const AGENT: readonly Metric[] = [
     read: ({ agent }, tell) => tell(agent.heldRemovals),
   },
   {
+    name: 'flannelette_lease_start_timestamp_seconds',
+    type: 'gauge',
+    help: 'Since when the agent has held the lease of the node, whose age is the time since; none while none is held.',
+    labels: [],
+    read: ({ agent }, tell) => tell(seconds(agent.leaseSinceMs)),
+  },
+  {
     name: 'flannelette_lease_expiry_timestamp_seconds',
     type: 'gauge',
     help: 'When the lease of the node expires unless it is renewed; none while none is held.',

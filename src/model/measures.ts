@@ -22,6 +22,8 @@ export interface AgentMeasures {
   readonly passes: { readonly full: Histogram; readonly partial: Histogram };
   readonly changes: ChangeCounts;
   readonly repairs: RepairCounts;
+  /** Since when this process has held it, in milliseconds since the epoch; `undefined` if none is held. */
+  readonly leaseSinceMs: number | undefined;
   /** Milliseconds since the epoch; `undefined` if none is held, or it does not expire. */
   readonly leaseExpiresMs: number | undefined;
 }
@@ -36,6 +38,7 @@ export const NOTHING_DONE: AgentMeasures = {
   passes: { full: new Histogram(), partial: new Histogram() },
   changes: { created: 0, updated: 0, removed: 0, failed: 0 },
   repairs: new RepairCounts(),
+  leaseSinceMs: undefined,
   leaseExpiresMs: undefined,
 };
 

@@ -68,6 +68,9 @@ test(
       if (series.startsWith('flannelette_problems') || series.startsWith('flannelette_repairs'))
         expect([series, value]).toEqual([series, 0]);
     }
+    const heldSince = values.get('flannelette_lease_start_timestamp_seconds') ?? 0;
+    expect(heldSince).toBeGreaterThan((values.get('process_start_time_seconds') ?? 0) - 2);
+    expect(heldSince).toBeLessThanOrEqual(Date.now() / 1000);
     const expiryMs = (values.get('flannelette_lease_expiry_timestamp_seconds') ?? 0) * 1000;
     expect(new Date(expiryMs).toISOString()).toBe(status?.lease?.expiresAt ?? '');
     const [version] = /flannelette_build_info\{version="[^"]+"\}/.exec(await metricsText(node)) ?? [];

@@ -34,6 +34,7 @@ export function sampleMeasures(): Measures {
       passes: { full: histogramOf(0.02, 0.3), partial: histogramOf(0.001) },
       changes: { created: 30, updated: 4, removed: 1, failed: 5 },
       repairs,
+      leaseSinceMs: 1_799_999_000_250,
       leaseExpiresMs: 1_800_000_000_500,
     },
     kernel: { requests: 99, errors: new Map([['ENODEV', 2]]), eventLosses: 1 },
