@@ -93,7 +93,8 @@ test(
     await lab.startAll(JSON_LOG);
     const leases = readLeases(lab);
     const before = lab.nodes.map(readOverlay);
-    for (const suffix of ['', '-wal', '-shm']) rmSync(join(lab.directory, `leases.db${suffix}`), { force: true });
+    for (const suffix of ['', '-wal', '-shm'])
+      rmSync(join(lab.directory, `leases.db${suffix}`), { force: true });
     await eventually(() => expect(readLeases(lab)).toEqual(leases));
     await eventually(async () => {
       for (const node of lab.nodes) expect((await node.agent.get('/readyz'))?.status).toBe(200);
