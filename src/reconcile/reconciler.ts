@@ -29,7 +29,7 @@ import type { Claims, Failure, Observed } from './target.ts';
 const GAP_MS_MIN = 2;
 const GAP_MS_MAX = 1_000;
 /** Everything is looked at again this often although no event said so; rarer where a look costs more. */
-const AUDIT_MS_MIN = 60_000;
+const AUDIT_MS_MIN = 120_000;
 const AUDIT_COST_FACTOR = 10_000;
 
 /** One node's engine. */

@@ -39,26 +39,34 @@ export interface MemoryOptions {
   readonly quick: boolean;
 }
 
-/** One agent alone. */
+/** One agent alone, its executable in the page cache already: those pages are charged to whoever has read them. */
 export async function memoryRows({ count, runs, quick }: MemoryOptions): Promise<Row[]> {
   const readings: Reading[] = [];
   for (let i = 0; i < runs; i++) readings.push(await measure({ count, others: 0, quick }));
-  const rows = rowsOf(`${count} peers`, readings, REACH.get(count));
+  const name = `${count} peers`;
+  return [...rowsOf(name, readings, REACH.get(count)), ...chargeRows(name, readings)];
+}
+
+/** The first agent after a boot pays for the pages of its executable, and for what the disk reads ahead of them. */
+export async function memoryColdRows(quick: boolean): Promise<Row[]> {
+  // Drops what nobody has mapped.
+  Bun.spawnSync(['dd', `if=${EXECUTABLE}`, 'iflag=nocache', 'count=0', 'status=none']);
+  const reading = await measure({ count: 3, others: 0, quick });
+  return chargeRows('3 peers, executable not in the page cache', [reading]);
+}
+
+function chargeRows(name: string, readings: readonly Reading[]): Row[] {
   const groups = readings.flatMap(({ group }) => group ?? []);
-  if (groups.length === 0) return [...rows, lacking(`${count} peers: cgroup charge`, 'no memory cgroup')];
-  const charge = (what: string, values: readonly number[]) =>
-    rowOf(`${count} peers: ${what}, the executable's pages among it`, megabytes(values), {
-      unit: 'MB',
-      digits: 1,
-    });
+  if (groups.length === 0) return [lacking(`${name}: cgroup charge`, 'no memory cgroup')];
+  const row = (what: string, values: readonly number[]) =>
+    rowOf(`${name}: cgroup ${what}`, megabytes(values), { unit: 'MB', digits: 1 });
   return [
-    ...rows,
-    charge(
-      'cgroup charge',
+    row(
+      'charge',
       groups.map(({ nowKib }) => nowKib),
     ),
-    charge(
-      'cgroup peak',
+    row(
+      'peak',
       groups.map(({ peakKib }) => peakKib),
     ),
   ];
@@ -119,8 +127,6 @@ async function measure({
   }
   const group = MemoryGroup.make();
   if (group !== undefined) stack.use(group);
-  // Else another process has paid for the pages of the executable already.
-  if (others === 0) Bun.spawnSync(['dd', `if=${EXECUTABLE}`, 'iflag=nocache', 'count=0', 'status=none']);
   const node = stack.use(new BenchNode({ count, families: [4], backend: 'vxlan' }));
   const agent = await startedAgent(node, group?.wrapper);
   await Bun.sleep(quick ? QUICK_MS : SETTLED_MS);

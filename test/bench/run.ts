@@ -14,7 +14,7 @@ import { formatTable } from '../../src/cli/table.ts';
 import { convergeRows } from './converge.ts';
 import { idleRows } from './idle.ts';
 import { leaseChangeRows } from './lease-change.ts';
-import { memoryAfterWorkRows, memoryBesideRows, memoryRows } from './memory.ts';
+import { memoryAfterWorkRows, memoryBesideRows, memoryColdRows, memoryRows } from './memory.ts';
 import { linkFloorRows, repairRows } from './repair.ts';
 import { restartRows } from './restart.ts';
 import type { Row } from './row.ts';
@@ -63,6 +63,7 @@ const SECTIONS: readonly Section[] = [
       () => memoryBesideRows({ count, runs: 1, quick }),
     ],
   ),
+  ['memory, executable not cached', () => memoryColdRows(quick)],
   ['memory, after work', () => memoryAfterWorkRows(quick)],
 ];
 

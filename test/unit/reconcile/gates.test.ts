@@ -115,7 +115,7 @@ test('Reconciler asks again with its audit for a list that did not come', async 
   rig.tell('all');
   await rig.run(10_000);
   rig.storeAnswers = true;
-  await rig.run(40_000, 1_000);
+  await rig.run(100_000, 1_000);
   expect(routeCount(rig)).toBe(6);
   await rig.run(60_000, 1_000);
   expect(routeCount(rig)).toBe(0);
