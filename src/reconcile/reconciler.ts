@@ -12,6 +12,7 @@ import { Dirt } from './dirt.ts';
 import { type Fight, Fights } from './fights.ts';
 import { Holds } from './holds.ts';
 import type { ReconcilerOptions } from './options.ts';
+import { Pace } from './pace.ts';
 import { Pass } from './pass.ts';
 import {
   countPeers,
@@ -25,9 +26,6 @@ import { Retries } from './retries.ts';
 import { type DesiredState, type PassContext, runPass } from './run-pass.ts';
 import type { Claims, Failure, Observed } from './target.ts';
 
-/** After a pass the next waits at least this long, and twice as long as the pass took. */
-const GAP_MS_MIN = 2;
-const GAP_MS_MAX = 1_000;
 /** Everything is looked at again this often although no event said so; rarer where a look costs more. */
 const AUDIT_MS_MIN = 120_000;
 const AUDIT_COST_FACTOR = 10_000;
@@ -53,6 +51,7 @@ export class Reconciler {
   readonly #later = new Map<Key, { readonly dueMs: number; readonly damage: Damage }>();
   #running = false;
   #stopped = false;
+  readonly #pace = new Pace();
   #notBeforeMs = 0;
   #wake: Timer | undefined;
   #audit: Timer | undefined;
@@ -212,7 +211,7 @@ export class Reconciler {
     if (this.#holds.takeNeed()) onHeld();
     this.#fights.repaired(pass.repairedChanges, clock.monotonicMs());
     const durationMs = clock.monotonicMs() - startMs;
-    this.#notBeforeMs = startMs + durationMs + Math.min(GAP_MS_MAX, Math.max(GAP_MS_MIN, durationMs * 2));
+    this.#notBeforeMs = this.#pace.ended(startMs, durationMs);
     if (dirt.full) this.#planAudit(durationMs);
     this.#running = false;
     if (!this.#stopped) onAlive();
