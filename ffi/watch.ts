@@ -34,18 +34,23 @@ export function watchNetlink(socket: NetlinkSocket, { onDatagrams, onLost }: Wat
       onDatagrams(value);
     }
   };
+  // The stream reads a copy of the descriptor: the socket lives, and takes events in, until both are closed.
+  const release = () =>
+    void reader
+      .cancel()
+      .catch(() => undefined)
+      .finally(() => socket.close());
   pump().catch((error: unknown) => {
     if (over) return;
     over = true;
-    socket.close();
+    release();
     onLost(error instanceof Error ? error.message : String(error));
   });
   return {
     close() {
       if (over) return;
       over = true;
-      // The stream has registered the descriptor: it is closed when the stream has let go of it.
-      void reader.cancel().finally(() => socket.close());
+      release();
     },
   };
 }

@@ -4,7 +4,9 @@
  * @module
  */
 import { expect, test } from 'bun:test';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { attachFilter, type NetlinkSocket } from '../../ffi/socket.ts';
+import { watchNetlink } from '../../ffi/watch.ts';
 import { ERRNO, errnoName } from '../../src/netlink/error.ts';
 import { type EventFilterOptions, eventFilter } from '../../src/netlink/event-filter.ts';
 import { eachMessage } from '../../src/netlink/frame.ts';
@@ -136,4 +138,31 @@ test('a filter can be replaced while the socket is open', () => {
   expect(attachFilter(socket.fd, program)).toBe(0);
   lab.run('bridge fdb del 02:00:00:00:00:09 dev flannel.1 self');
   expect(heard(socket)).toEqual([`DELNEIGH BRIDGE ${VXLAN_INDEX}`]);
+});
+
+/** How many sockets this process has open. */
+function openSockets(): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+test('who cannot take an event in hears that events were lost, and the socket is gone', async () => {
+  using lab = new NetlinkLab();
+  const before = openSockets();
+  const socket = lab.open({ protocol: NETLINK_ROUTE, groups: GROUPS });
+  const lost = new Promise<string>((onLost) => {
+    const onDatagrams = () => {
+      throw new Error('no such luck');
+    };
+    watchNetlink(socket, { onDatagrams, onLost });
+  });
+  lab.run('ip route add 10.9.0.0/24 via 192.168.0.9');
+  expect(await lost).toBe('no such luck');
+  for (let i = 0; i < 100 && openSockets() > before; i++) await Bun.sleep(10);
+  expect(openSockets()).toBe(before);
 });
