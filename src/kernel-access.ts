@@ -158,7 +158,9 @@ export class KernelAccess {
 
   close(): void {
     this.#closed = true;
+    this.#hush?.cancel();
     this.#watch?.watch.close();
+    this.#watch = undefined;
     this.#routeSocket.close();
     this.#genericSocket.close();
   }

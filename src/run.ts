@@ -15,7 +15,7 @@ import { waitingSentence } from './agent/sentence.ts';
 import type { HostEvent } from './agent/underlay-follower.ts';
 import { VERSION } from './cli/version.ts';
 import { systemClock } from './clock.ts';
-import { contradiction } from './config/contradictions.ts';
+import { contradiction, unusedAddresses } from './config/contradictions.ts';
 import { type ConfigError, describeConfigError } from './config/error.ts';
 import { formatHelp } from './config/help.ts';
 import { parseNetConf } from './config/net-conf.ts';
@@ -55,7 +55,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const { settings, given, notes } = parsed.value;
   const network = readNetConf(settings.netConfigPath);
   if (!network.ok) return refuse(network.error);
-  const contrary = contradiction({ given, settings, network: network.value.config });
+  const told = { given, settings, network: network.value.config };
+  const contrary = contradiction(told);
   if (contrary !== undefined) return refuse(contrary);
   const log = createLogger({ format: settings.logFormat, verbosity: settings.verbosity });
   log.info('Starting', {
@@ -63,7 +64,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     node: settings.nodeName,
     backend: network.value.config.backend.type,
   });
-  for (const note of [...notes, ...network.value.notes]) log.info('Configuration', { note });
+  const remarks = [...notes, ...network.value.notes, ...unusedAddresses(told)];
+  for (const note of remarks) log.info('Configuration', { note });
   return await runAgent({ settings, network: network.value.config, log });
 }
 
@@ -225,6 +227,7 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
   });
   const subnetFile = new FileWatch({
     path: settings.subnetFile,
+    clock: systemClock,
     moved: (observed, gone) => agent.moved(observed, gone),
   });
   return agent;

@@ -90,7 +90,10 @@ export class Agent {
       yieldNow,
       onPass: (pass, durationMs) => this.#passed(pass, durationMs),
       onAlive: parts.onAlive,
-      onAudit: () => this.#host.trigger('audit'),
+      onAudit: () => {
+        this.#host.trigger('audit');
+        this.#claims.again();
+      },
       onHeld: () => void clock.schedule(SECOND_LIST_MS, () => source.refresh()),
     });
   }

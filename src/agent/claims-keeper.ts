@@ -28,6 +28,7 @@ export class ClaimsKeeper {
   #problem: Problem | undefined;
   #attempts = 0;
   #retry: Timer | undefined;
+  #kept: { readonly claims: Claims; readonly files: readonly FileObject[] } | undefined;
 
   constructor(options: ClaimsKeeperOptions) {
     this.#options = options;
@@ -41,7 +42,14 @@ export class ClaimsKeeper {
   /** Hands out the claims. */
   keep(claims: Claims, files: readonly FileObject[]): void {
     this.#attempts = 0;
+    this.#kept = { claims, files };
     this.#try(claims, files);
+  }
+
+  /** Hands them out once more: what was written down may be gone. */
+  again(): void {
+    if (this.#kept !== undefined && this.#problem === undefined)
+      this.#try(this.#kept.claims, this.#kept.files);
   }
 
   stop(): void {

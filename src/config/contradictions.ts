@@ -22,18 +22,24 @@ export function contradiction(told: Told): ConfigError | undefined {
   return [...publicAddresses(told), ...interfaces(told)][0];
 }
 
-/** An address that is told to peers, for a family that has no peers. */
+/** Lines for the log about addresses of a family that is off: one set of flags may serve nodes of many clusters. */
+export function unusedAddresses({ given, settings, network }: Told): string[] {
+  const { publicIpv4, publicIpv6 } = settings.interfaceChoice;
+  const notes: string[] = [];
+  if (publicIpv4 !== undefined && network.ipv4 === undefined)
+    notes.push(`${keyOf(given, 'public-ip')}: not used, as EnableIPv4 is false in net-conf.json`);
+  if (publicIpv6 !== undefined && network.ipv6 === undefined)
+    notes.push(`${keyOf(given, 'public-ipv6')}: not used, as EnableIPv6 is not true in net-conf.json`);
+  return notes;
+}
+
+/** What is told to peers is where they reach this node, not where its pods are. */
 function publicAddresses({ given, settings, network }: Told): ConfigError[] {
   const { publicIpv4, publicIpv6 } = settings.interfaceChoice;
-  const [key4, key6] = [keyOf(given, 'public-ip'), keyOf(given, 'public-ipv6')];
-  const errors: ConfigError[] = [];
-  if (publicIpv4 !== undefined && network.ipv4 === undefined)
-    errors.push(invalid({ key: key4, value: publicIpv4 }, 'none, as EnableIPv4 is false in net-conf.json'));
-  if (publicIpv6 !== undefined && network.ipv6 === undefined)
-    errors.push(
-      invalid({ key: key6, value: publicIpv6 }, 'none, as EnableIPv6 is not true in net-conf.json'),
-    );
-  return [...errors, ...insidePods(key4, publicIpv4, network), ...insidePods(key6, publicIpv6, network)];
+  return [
+    ...insidePods(keyOf(given, 'public-ip'), publicIpv4, network),
+    ...insidePods(keyOf(given, 'public-ipv6'), publicIpv6, network),
+  ];
 }
 
 /** The way to other nodes leads neither through the pod network nor over the devices that are made for it. */

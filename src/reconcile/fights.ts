@@ -16,7 +16,7 @@ const DRAIN_MS = 10_000;
 const PEACE_MS = 60_000;
 const DELAY_MS_MIN = 250;
 const DELAY_MS_MAX = 5_000;
-/** How many objects are counted at a time, the latest ones: 10 kB at most. */
+/** How many objects are counted at a time: 10 kB at most. */
 const OBJECTS_MAX = 64;
 
 /** What brings other objects down with it, the first one all of them: their repair says nothing of them. */
@@ -128,13 +128,22 @@ export class Fights {
       count.noticed = { repairs: count.repairs, withinMs: nowMs - count.sinceMs };
       count.delayMs = DELAY_MS_MIN;
     }
+    if (before === undefined && !this.#hasRoom(nowMs)) return;
     // The latest stands last, so that the first is the one to give way.
     this.#counts.delete(key);
     this.#counts.set(key, count);
-    for (const [oldest, { noticed }] of this.#counts) {
-      if (this.#counts.size <= OBJECTS_MAX) break;
-      if (noticed === undefined) this.#counts.delete(oldest);
+  }
+
+  /**
+   * Whether one more object can be counted. One that has long been left alone gives way; one that has not stays, or a
+   * program that undoes a thousand objects in turn would be counted at none.
+   */
+  #hasRoom(nowMs: number): boolean {
+    for (const [oldest, { noticed, lastMs }] of this.#counts) {
+      if (this.#counts.size < OBJECTS_MAX) break;
+      if (noticed === undefined && nowMs - lastMs >= DRAIN_MS) this.#counts.delete(oldest);
     }
+    return this.#counts.size < OBJECTS_MAX;
   }
 }
 

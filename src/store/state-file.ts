@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import * as v from 'valibot';
 import { type Mac, parseMac } from '../model/ip.ts';
 import { type Problem, problem } from '../model/problem.ts';
@@ -120,7 +120,7 @@ export class StateFile {
     this.#subnetEnvDigest = subnetEnv ?? this.#subnetEnvDigest;
     const state = { version: 1, vtepMac, vtepMacV6, links, subnetEnv: this.#subnetEnvDigest };
     const text = `${JSON.stringify(state)}\n`;
-    if (text === this.#written) return undefined;
+    if (text === this.#written && existsSync(this.#path)) return undefined;
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
       writeAtomically(this.#path, { text, mode: 0o600 });

@@ -200,28 +200,6 @@ test('a bad environment variable is refused by its own name', () => {
   expectRefused(outcome, 'FLANNELD_HEALTHZ_PORT', "'http'");
 });
 
-test.each([
-  {
-    args: ['--public-ip=192.0.2.1'],
-    text: '{"EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd42::/48"}',
-  },
-  { args: ['--public-ipv6=2001:db8::1'], text: '{"Network": "10.42.0.0/16"}' },
-])(
-  'flannelette run $args is refused with net-conf.json $text, which has no such family',
-  ({ args, text }) => {
-    const path = join(lab.directory, 'one-family.json');
-    writeFileSync(path, text);
-    const [flag = '', value = ''] = args[0]?.slice(2).split('=') ?? [];
-    expectRefused(
-      runExecutable(['run', ...goodFlags(path), ...args]),
-      `${flag}: `,
-      `'${value}'`,
-      'EnableIPv',
-    );
-  },
-  TIMEOUT_MS,
-);
-
 test('net-conf.json that is a directory or not to be read is refused', () => {
   const directory = join(lab.directory, 'net-conf.d');
   mkdirSync(directory, { recursive: true });

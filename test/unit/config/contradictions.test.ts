@@ -1,9 +1,16 @@
 /** What contradicts itself, although each part is right by itself. @module */
 import { describe, expect, test } from 'bun:test';
-import { contradiction } from '../../../src/config/contradictions.ts';
+import { contradiction, unusedAddresses } from '../../../src/config/contradictions.ts';
 import { describeConfigError } from '../../../src/config/error.ts';
 import { parseNetConf } from '../../../src/config/net-conf.ts';
 import { parseSettings } from '../../../src/config/settings.ts';
+
+function told(argv: readonly string[], netConf: object) {
+  const parsed = parseSettings({ argv: ['--lease-db=/l.db', ...argv], env: {}, hostName: 'pi-1', cwd: '/' });
+  const network = parseNetConf(JSON.stringify(netConf));
+  if (!parsed.ok || parsed.value.kind !== 'settings' || !network.ok) throw new Error('It was refused');
+  return { ...parsed.value, network: network.value.config };
+}
 
 function lineOf(argv: readonly string[], netConf: object, env: Record<string, string> = {}): string {
   const parsed = parseSettings({ argv: ['--lease-db=/l.db', ...argv], env, hostName: 'pi-1', cwd: '/' });
@@ -23,16 +30,6 @@ const OWN = "expected an interface between the nodes, not the agent's own device
 
 describe('contradiction() finds', () => {
   test.each([
-    [
-      ['--public-ip=192.0.2.1'],
-      IPV6,
-      "public-ip: invalid value '192.0.2.1', expected none, as EnableIPv4 is false in net-conf.json",
-    ],
-    [
-      ['--public-ipv6=2001:db8::1'],
-      IPV4,
-      "public-ipv6: invalid value '2001:db8::1', expected none, as EnableIPv6 is not true in net-conf.json",
-    ],
     [
       ['--public-ip=10.42.7.1'],
       BOTH,
@@ -138,4 +135,14 @@ describe('parseSettings() refuses two files of one path', () => {
     expect(lineOf(argv, BOTH)).toBe('fine');
     expect(lineOf(['--state-dir=/s', '--lease-db=/s/leases/l.db'], BOTH)).toBe('fine');
   });
+});
+
+test('unusedAddresses() tells of public addresses of a family that is off, which is no contradiction', () => {
+  const flags = ['--public-ip=192.0.2.1', '--public-ipv6=2001:db8::1'];
+  expect([IPV4, IPV6, BOTH].map((netConf) => unusedAddresses(told(flags, netConf)))).toEqual([
+    ['public-ipv6: not used, as EnableIPv6 is not true in net-conf.json'],
+    ['public-ip: not used, as EnableIPv4 is false in net-conf.json'],
+    [],
+  ]);
+  expect([IPV4, IPV6].map((netConf) => lineOf(flags, netConf))).toEqual(['fine', 'fine']);
 });

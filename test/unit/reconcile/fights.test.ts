@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
 import { ROUTE_PROTOCOL, type RouteObject } from '../../../src/model/objects.ts';
+import { Fights } from '../../../src/reconcile/fights.ts';
 import { Rig } from '../../sim/rig.ts';
 import { ip, macOf, prefix } from '../../sim/samples.ts';
 
@@ -156,4 +157,18 @@ test('thousands of objects that are damaged again and again take no more room th
   }
   expect(rig.reconciler.fights().length).toBeLessThanOrEqual(64);
   expect(rig.reconciler.fights().length).toBeGreaterThan(0);
+});
+
+test('a program that undoes more objects in turn than are counted is noticed all the same', () => {
+  const fights = new Fights();
+  for (let round = 0; round < 70; round++) {
+    for (let i = 0; i < 200; i++) {
+      const object = { ...ROUTE, dst: prefix(`10.42.${i}.0/24`) };
+      fights.repaired([{ verb: 'create', object, why: 'was missing' }], round * 100 + i / 10);
+    }
+  }
+  expect(fights.list(7_000).length).toBe(64);
+  // Those that were left alone give way to others.
+  fights.repaired([{ verb: 'create', object: OTHER, why: 'was missing' }], 100_000);
+  expect(fights.list(100_000)).toEqual([]);
 });
