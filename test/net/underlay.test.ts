@@ -44,7 +44,7 @@ test('buildUnderlay() makes nodes that reach each other in both families', async
     for (const to of underlay.nodes) {
       for (const family of FAMILIES) {
         using pinger = new Pinger(from.netns, family);
-        // A neighbour that could not be found is asked for again by the next packet only.
+        // Right after the bridge is made a ping now and then is not answered; why is not known.
         await eventually(async () =>
           expect(await pinger.ping(underlayAddress(to.number, family))).toBeGreaterThan(0),
         );
