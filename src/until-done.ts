@@ -23,10 +23,10 @@ export interface Waits {
 export async function untilDone<T>(
   place: ProblemPlace,
   { journal, clock, onWait, ...backOff }: Waits & BackOff,
-  attempt: () => Result<T, Problem>,
+  attempt: () => Result<T, Problem> | Promise<Result<T, Problem>>,
 ): Promise<T> {
   for (let failures = 1; ; failures++) {
-    const done = attempt();
+    const done = await attempt();
     journal.problem(place, done.ok ? undefined : done.error);
     if (done.ok) return done.value;
     onWait();

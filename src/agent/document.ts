@@ -8,7 +8,6 @@ import type { OwnLease } from '../model/lease-source.ts';
 import type { AgentMeasures } from '../model/measures.ts';
 import type { NetworkConfig } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
-import type { Settings } from '../model/settings.ts';
 import type { AgentStatus } from '../model/status.ts';
 import type { Underlay } from '../model/underlay.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
@@ -77,8 +76,11 @@ export function agentMeasures(facts: AgentFacts): AgentMeasures {
 /** What there is to say before there is an agent. */
 export interface WaitingSources {
   readonly version: string;
-  readonly settings: Pick<Settings, 'nodeName' | 'leaseDb'>;
-  readonly network: NetworkConfig;
+  /** Empty if it is not known yet. */
+  readonly node: string;
+  readonly network: NetworkConfig | undefined;
+  /** What the lease store is called. */
+  readonly store: string;
   /** Milliseconds since the epoch. */
   readonly startedMs: number;
   readonly problems: readonly Problem[];
@@ -86,22 +88,22 @@ export interface WaitingSources {
 
 /** Everything about a process that waits until it may be the node's agent. */
 export function waitingDocument(sources: WaitingSources): AgentStatus {
-  const { version, settings, network, startedMs, problems } = sources;
+  const { version, node, network, store, startedMs, problems } = sources;
   return {
     version,
-    node: settings.nodeName,
+    node,
     pid: process.pid,
     startedAt: new Date(startedMs).toISOString(),
     ready: false,
     readyAfterMs: undefined,
     problems,
-    backend: network.backend.type,
-    network: network.ipv4?.network,
-    networkV6: network.ipv6?.network,
+    backend: network?.backend.type,
+    network: network?.ipv4?.network,
+    networkV6: network?.ipv6?.network,
     interface: undefined,
     lease: undefined,
     vtepMacs: {},
-    store: { name: `sqlite ${settings.leaseDb}`, problem: undefined },
+    store: { name: store, problem: undefined },
     peers: [],
     refused: [],
     lastPass: undefined,

@@ -18,6 +18,8 @@ const NAMES_MAX = 5;
 /** Where a problem is; it has one at a time. */
 export type ProblemPlace =
   | 'lock'
+  | 'node'
+  | 'network'
   | 'interface'
   | 'lease'
   | 'store'

@@ -43,11 +43,8 @@ export type FlagSpec = BoolSpec | StringSpec | IntSpec | ListSpec;
 /** What a flag holds. */
 export type FlagValue = boolean | string | number | readonly string[];
 
-/**
- * What this version does with a flag: it acts on it; it takes it and says that it has no effect, which does no
- * harm; or it refuses any value but the default, because the user would get something else than asked for.
- */
-export type Support = 'acted-on' | 'without-effect' | 'refused';
+/** What this version does with a flag: it acts on it, or takes it and says that it has no effect, which does no harm. */
+export type Support = 'acted-on' | 'without-effect';
 
 /** One flag. */
 export interface Flag {
@@ -89,19 +86,38 @@ const etcdEndpoints = 'http://127.0.0.1:4001,http://127.0.0.1:2379';
 
 const SECTIONS = [
   {
-    title: 'Network and leases',
+    title: 'Network',
     support: 'acted-on',
     flags: [
-      ['lease-db', text(''), 'FILE', 'SQLite file of leases, shared on this machine; required'],
       ['net-config-path', text('/etc/kube-flannel/net-conf.json'), 'FILE', 'network configuration'],
       ['subnet-file', text('/run/flannel/subnet.env'), 'FILE', 'what the CNI plugin reads'],
+      ['state-dir', text('/var/lib/flannelette'), 'DIR', 'what must survive a restart'],
+    ],
+  },
+  {
+    title: 'Leases: from etcd, unless --lease-db or --kube-subnet-mgr says otherwise',
+    support: 'acted-on',
+    flags: [
+      ['lease-db', text(''), 'FILE', 'leases in an SQLite file, shared on this machine'],
+      ['kube-subnet-mgr', off, '', 'leases in the annotations of Kubernetes nodes'],
+      ['kubeconfig-file', text(''), 'FILE', "Kubernetes credentials; else the pod's own, else those of K3s"],
+      ['kube-api-url', text(''), 'URL', 'Kubernetes API server, in place of that of the credentials'],
+      ['kube-annotation-prefix', text('flannel.alpha.coreos.com'), 'PREFIX', 'prefix of node annotations'],
+      ['kube-external-ip', off, '', "tell peers the Node's ExternalIP (K3s: --flannel-external-ip)"],
+      ['set-node-network-unavailable', on, '', 'tell Kubernetes that the network of the node is there'],
+      ['etcd-endpoints', text(etcdEndpoints), 'URL,...', 'etcd servers'],
+      ['etcd-prefix', text('/coreos.com/network'), 'KEY', 'prefix of keys in etcd'],
+      ['etcd-keyfile', text(''), 'FILE', 'TLS key for etcd'],
+      ['etcd-certfile', text(''), 'FILE', 'TLS certificate for etcd'],
+      ['etcd-cafile', text(''), 'FILE', 'certificate authority of etcd'],
+      ['etcd-username', text(''), 'NAME', 'user name for etcd'],
+      ['etcd-password', secret, 'TEXT', 'password for etcd'],
       [
         'subnet-lease-renew-margin',
         int(60, { min: 1, max: 1439 }),
         'MIN',
         'renew a lease that long before its end',
       ],
-      ['state-dir', text('/var/lib/flannelette'), 'DIR', 'what must survive a restart'],
     ],
   },
   {
@@ -146,26 +162,8 @@ const SECTIONS = [
       ['iptables-forward-rules', on, '', 'accept forwarded pod traffic'],
       ['iptables-resync', int(5), 'SECONDS', 'how often to check traffic rules'],
       ['ip-blackhole-route', off, '', 'blackhole route for the own subnet'],
-      ['set-node-network-unavailable', on, '', 'set a condition of the Kubernetes node'],
       ['vmodule', text(''), 'PATTERN=N,...', 'log level by source file'],
       ['log_backtrace_at', text(''), 'FILE:N', 'log a stack trace at a source line'],
-    ],
-  },
-  {
-    title: 'Of flanneld: refused by this version unless left at the default',
-    support: 'refused',
-    flags: [
-      ['kube-subnet-mgr', off, '', 'leases from Kubernetes nodes'],
-      ['kube-api-url', text(''), 'URL', 'Kubernetes API server'],
-      ['kubeconfig-file', text(''), 'FILE', 'Kubernetes credentials'],
-      ['kube-annotation-prefix', text('flannel.alpha.coreos.com'), 'PREFIX', 'prefix of node annotations'],
-      ['etcd-endpoints', text(etcdEndpoints), 'URL,...', 'etcd servers'],
-      ['etcd-prefix', text('/coreos.com/network'), 'KEY', 'prefix of keys in etcd'],
-      ['etcd-keyfile', text(''), 'FILE', 'TLS key for etcd'],
-      ['etcd-certfile', text(''), 'FILE', 'TLS certificate for etcd'],
-      ['etcd-cafile', text(''), 'FILE', 'certificate authority of etcd'],
-      ['etcd-username', text(''), 'NAME', 'user name for etcd'],
-      ['etcd-password', secret, 'TEXT', 'password for etcd'],
     ],
   },
 ] as const satisfies readonly Section[];

@@ -6,7 +6,7 @@
 
 import { isNodeName, NODE_NAME_LENGTH_MAX } from '../model/node-name.ts';
 import { fail, ok, type Result } from '../model/result.ts';
-import type { Settings } from '../model/settings.ts';
+import type { LeaseStoreSettings, Settings } from '../model/settings.ts';
 import { parseArguments } from './arguments.ts';
 import {
   type Check,
@@ -19,8 +19,9 @@ import {
 } from './checks.ts';
 import { addEnvironment, type Environment, misspeltVariables } from './environment.ts';
 import { type ConfigError, invalid, missing } from './error.ts';
-import { boolOf, type GivenFlags, intOf, isSecret, keyOf, textOf, withoutSecret } from './flag-values.ts';
+import { boolOf, type GivenFlags, intOf, keyOf, textOf, withoutSecret } from './flag-values.ts';
 import { type Paths, pathConflict } from './paths.ts';
+import { checkStore } from './store.ts';
 
 /** What the agent is told from outside. */
 export interface SettingsInput {
@@ -58,12 +59,11 @@ function readSettings(input: SettingsInput): Result<ParsedSettings, ConfigError>
   if (boolOf(parsed.value.given, 'version')) return ok({ kind: 'version' });
   const given = addEnvironment(parsed.value.given, input.env);
   if (!given.ok) return given;
-  const refused = refusedFlag(given.value);
-  if (refused !== undefined) return fail(refused);
   const check: Check = { given: given.value, cwd: input.cwd, errors: [], notes: [] };
   check.notes.push(...ignoredFlags(given.value), ...misspeltVariables(input.env));
   const settings = checkedSettings(check, input);
-  const [error = pathConflict(given.value, pathsOf(settings))] = check.errors;
+  const [error = pathConflict(given.value, pathsOf({ ...settings, leaseDb: leaseFile(settings.leases) }))] =
+    check.errors;
   if (error !== undefined) return fail(error);
   return ok({ kind: 'settings', settings, given: given.value, notes: check.notes });
 }
@@ -84,15 +84,21 @@ export function pathsOf({ netConfigPath, leaseDb, subnetFile, stateDir, socketPa
   };
 }
 
+/** The file of leases, if they are in one. */
+function leaseFile(leases: LeaseStoreSettings): string | undefined {
+  return leases.kind === 'sqlite' ? leases.path : undefined;
+}
+
 function checkedSettings(check: Check, input: SettingsInput): Settings {
   const { given } = check;
+  const leases = checkStore(check, input.env);
   return {
-    nodeName: checkNodeName(check, input),
+    nodeName: leases.kind === 'kube' && leases.pod !== undefined ? '' : checkNodeName(check, input),
     netConfigPath: checkFile(check, 'net-config-path'),
     subnetFile: checkFile(check, 'subnet-file'),
     stateDir: checkPath(check, 'state-dir'),
     socketPath: checkSocket(check),
-    leaseDb: leaseDb(check),
+    leases,
     interfaceChoice: {
       names: checkInterfaces(check),
       patterns: checkPatterns(check, 'iface-regex'),
@@ -108,21 +114,6 @@ function checkedSettings(check: Check, input: SettingsInput): Settings {
     logFormat: textOf(given, 'log-format') === 'json' ? 'json' : 'logfmt',
     verbosity: intOf(given, 'v'),
   };
-}
-
-/** The first flag that would need a store that this version does not have. */
-function refusedFlag(given: GivenFlags): ConfigError | undefined {
-  for (const { flag, key, value } of given.values()) {
-    if (flag.support !== 'refused' || value === flag.spec.fallback) continue;
-    const shown = isSecret(flag) ? undefined : String(value);
-    return {
-      kind: 'unsupported',
-      key,
-      value: shown,
-      expected: '--lease-db FILE, the only lease store it has',
-    };
-  }
-  return undefined;
 }
 
 function ignoredFlags(given: GivenFlags): string[] {
@@ -142,13 +133,6 @@ export function checkNodeName(
   if (name === '') check.errors.push(missing(key, `${expected} (or set NODE_NAME)`));
   else if (!isNodeName(name)) check.errors.push(invalid({ key, value: name }, expected));
   return name;
-}
-
-function leaseDb(check: Check): string {
-  if (textOf(check.given, 'lease-db') !== '') return checkFile(check, 'lease-db');
-  const key = keyOf(check.given, 'lease-db');
-  check.errors.push(missing(key, '--lease-db FILE, the only lease store of this version'));
-  return '';
 }
 
 /** The CNI plugin reads it in the subnet file: if the agent masquerades, the bridge plugin need not. */

@@ -24,6 +24,8 @@ export const REMEDIES = {
   fight:
     'Find the program that does it (a second flanneld, a network manager, a routing daemon) and keep it off the pod network and its devices',
   'removal-held': 'Nothing to do if the cluster really shrank: the next complete list confirms it',
+  'network-missing': "Write the network's configuration to the key named here; the agent waits for it",
+  'network-invalid': "Put the network's configuration right where it is kept; the agent waits for it",
   'store-unavailable': 'Check the lease store; the data plane keeps working meanwhile',
   'store-corrupt': 'Stop all agents of this machine, move the lease database away and start them again',
   'store-version': 'Upgrade flannelette: the lease database was written by a newer version',

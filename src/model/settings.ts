@@ -17,15 +17,61 @@ export interface InterfaceChoice {
   readonly publicIpv6: Ip | undefined;
 }
 
+/** Leases in an SQLite file that the agents of one machine share. */
+export interface SqliteStoreSettings {
+  readonly kind: 'sqlite';
+  readonly path: string;
+}
+
+/** Leases in etcd, below one prefix, as flanneld keeps them. */
+export interface EtcdStoreSettings {
+  readonly kind: 'etcd';
+  /** Base URLs, tried in turn. */
+  readonly endpoints: readonly string[];
+  /** Such as `/coreos.com/network`, without a slash at the end. */
+  readonly prefix: string;
+  readonly keyFile: string | undefined;
+  readonly certFile: string | undefined;
+  readonly caFile: string | undefined;
+  readonly username: string | undefined;
+  /** A secret: it appears in no message. */
+  readonly password: string | undefined;
+}
+
+/** The pod that the agent runs in, from which the node's name is found out. */
+export interface PodName {
+  readonly name: string;
+  readonly namespace: string;
+}
+
+/** Leases in the annotations of Kubernetes nodes. */
+export interface KubeStoreSettings {
+  readonly kind: 'kube';
+  /** `undefined`: in-cluster, else K3s' own file. */
+  readonly kubeconfig: string | undefined;
+  /** Replaces the server that the credentials name. */
+  readonly apiUrl: string | undefined;
+  /** Such as `flannel.alpha.coreos.com/`, ending in `/` or `-`: what an annotation's own name follows. */
+  readonly annotationPrefix: string;
+  readonly setNetworkUnavailable: boolean;
+  /** Whether the Node's ExternalIP is its public address (K3s' `--flannel-external-ip`). */
+  readonly externalIp: boolean;
+  /** Whom to ask for the node's name, if nobody says it. */
+  readonly pod: PodName | undefined;
+}
+
+/** Where leases are kept. */
+export type LeaseStoreSettings = SqliteStoreSettings | EtcdStoreSettings | KubeStoreSettings;
+
 /** Everything that the agent is told from outside, except net-conf.json. */
 export interface Settings {
+  /** Empty only until the pod in {@link KubeStoreSettings} has been asked about. */
   readonly nodeName: string;
   readonly netConfigPath: string;
   readonly subnetFile: string;
   readonly stateDir: string;
   readonly socketPath: string;
-  /** The SQLite file that the agents of one machine share. */
-  readonly leaseDb: string;
+  readonly leases: LeaseStoreSettings;
   readonly interfaceChoice: InterfaceChoice;
   readonly ipMasq: boolean;
   /** How long before its expiry a lease is renewed. */

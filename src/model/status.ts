@@ -73,7 +73,7 @@ export interface AgentStatus {
   readonly readyAfterMs: number | undefined;
   /** What is wrong now; empty if nothing is. */
   readonly problems: readonly Problem[];
-  readonly backend: string;
+  readonly backend: string | undefined;
   readonly network: string | undefined;
   readonly networkV6: string | undefined;
   readonly interface: InterfaceStatus | undefined;

@@ -77,10 +77,9 @@ test.each([
   { args: ['--ip-masq=yes'], parts: ['ip-masq', "'yes'", 'true'] },
   { args: ['--public-ip=node'], parts: ['public-ip', "'node'", 'IPv4'] },
   { args: ['--iface-regex=('], parts: ['iface-regex', "'('"] },
-  { args: ['--kube-subnet-mgr'], parts: ['kube-subnet-mgr', '--lease-db'] },
-  { args: ['--etcd-endpoints=http://10.0.0.1:2379'], parts: ['etcd-endpoints', '--lease-db'] },
+  { args: ['--kube-subnet-mgr'], parts: ['kube-subnet-mgr', 'lease-db'] },
+  { args: ['--etcd-endpoints=http://10.0.0.1:2379'], parts: ['etcd-endpoints', 'lease-db'] },
   { args: ['--log-format=xml'], parts: ['log-format', "'xml'", 'json'] },
-  { args: ['--lease-db='], parts: ['lease-db', 'FILE'] },
   {
     args: ['--net-config-path=/nonexistent.json'],
     parts: ['net-config-path', '/nonexistent.json', 'ENOENT'],

@@ -168,7 +168,7 @@ export class AgentRig {
         subnetFile: '/run/flannel/subnet.env',
         stateDir: '',
         socketPath: '',
-        leaseDb: '',
+        leases: { kind: 'sqlite', path: '' },
         interfaceChoice: {
           names: [],
           patterns: [],

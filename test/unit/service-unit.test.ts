@@ -37,14 +37,15 @@ test('the unit starts a command line and an environment that the agent takes, wi
   const env = Object.fromEntries((unit.get('Environment') ?? []).map((pair) => pair.split('=')));
   const parsed = parseSettings({ argv, env, hostName: 'pi-1', cwd: '/' });
   if (!parsed.ok || parsed.value.kind !== 'settings') throw new Error(JSON.stringify(parsed));
-  const { leaseDb, stateDir, socketPath, subnetFile } = parsed.value.settings;
+  const { leases, stateDir, socketPath, subnetFile } = parsed.value.settings;
+  if (leases.kind !== 'sqlite') throw new Error(leases.kind);
   const runtime =
     unit
       .get('RuntimeDirectory')?.[0]
       ?.split(' ')
       .map((name) => `/run/${name}/`) ?? [];
   const writable = [...runtime, `/var/lib/${unit.get('StateDirectory')?.[0]}/`];
-  for (const path of [leaseDb, `${stateDir}/`, socketPath, subnetFile])
+  for (const path of [leases.path, `${stateDir}/`, socketPath, subnetFile])
     expect(writable.some((directory) => path.startsWith(directory))).toBe(true);
 });
 

@@ -88,7 +88,9 @@ function judgeCleanup(input: SettingsInput, agent: Settings | undefined): void {
   mustHold(parsed.ok || agent === undefined, 'Cleanup refuses the command line of an agent');
   if (!parsed.ok) mustBeGood(parsed.error, input);
   if (!parsed.ok || agent === undefined || parsed.value.kind !== 'settings') return;
-  const { dryRun, adopt, json, ...places } = parsed.value.settings;
+  const { dryRun, adopt, json, leaseDb, ...places } = parsed.value.settings;
+  const { leases } = agent;
+  mustHold(leaseDb === (leases.kind === 'sqlite' ? leases.path : undefined), 'Another lease database');
   mustHold(!dryRun && !adopt && !json, 'A switch that nobody set');
   for (const [name, place] of Object.entries(places))
     mustHold(
@@ -116,12 +118,24 @@ function isAlone(argv: readonly string[], i: number): boolean {
   return /^--?etcd-password$/.test(argv[i - 1] ?? '') && !/^--?[^=]+$/.test(argv[i - 2] ?? '');
 }
 
+function filesOf(leases: Settings['leases']): readonly string[] {
+  switch (leases.kind) {
+    case 'sqlite':
+      return [leases.path];
+    case 'etcd':
+      return [leases.keyFile, leases.certFile, leases.caFile].filter((path) => path !== undefined);
+    case 'kube':
+      return leases.kubeconfig === undefined ? [] : [leases.kubeconfig];
+  }
+}
+
 function mustKeepRules(settings: Settings): void {
-  const { netConfigPath, subnetFile, stateDir, socketPath, leaseDb } = settings;
-  for (const path of [netConfigPath, subnetFile, stateDir, socketPath, leaseDb])
+  const { netConfigPath, subnetFile, stateDir, socketPath, leases } = settings;
+  for (const path of [netConfigPath, subnetFile, stateDir, socketPath, ...filesOf(leases)])
     mustHold(path.startsWith('/') && !path.includes('\0'), `Path ${JSON.stringify(path)}`);
   mustHold(Buffer.byteLength(socketPath) <= 107, `Socket of ${socketPath.length} characters`);
-  mustHold(isNodeName(settings.nodeName), `Node ${JSON.stringify(settings.nodeName)}`);
+  const isLater = leases.kind === 'kube' && leases.pod !== undefined;
+  mustHold(isLater || isNodeName(settings.nodeName), `Node ${JSON.stringify(settings.nodeName)}`);
   mustHold(isWithin(settings.healthzPort, 0, 65535), `Port ${settings.healthzPort}`);
   mustHold(isWithin(settings.renewMarginMinutes, 1, 1439), `Margin ${settings.renewMarginMinutes}`);
   mustHold(isWithin(settings.verbosity, 0, 2 ** 31 - 1), `Verbosity ${settings.verbosity}`);

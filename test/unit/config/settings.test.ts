@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { Environment } from '../../../src/config/environment.ts';
 import { describeConfigError } from '../../../src/config/error.ts';
-import { FLAGS } from '../../../src/config/flags.ts';
 import { type ParsedSettings, parseSettings } from '../../../src/config/settings.ts';
 import type { Settings } from '../../../src/model/settings.ts';
 
@@ -29,14 +28,14 @@ function notes(told: Told): readonly string[] {
   return typeof parsed !== 'string' && parsed.kind === 'settings' ? parsed.notes : [];
 }
 
-test('parseSettings() has a default for everything but the lease database', () => {
+test('parseSettings() has a default for everything', () => {
   expect(settings({})).toEqual({
     nodeName: 'pi-1',
     netConfigPath: '/etc/kube-flannel/net-conf.json',
     subnetFile: '/run/flannel/subnet.env',
     stateDir: '/var/lib/flannelette',
     socketPath: '/run/flannelette/agent.sock',
-    leaseDb: '/l.db',
+    leases: { kind: 'sqlite', path: '/l.db' },
     interfaceChoice: {
       names: [],
       patterns: [],
@@ -124,8 +123,8 @@ describe('parseSettings() makes paths absolute', () => {
     [['--lease-db=../a.db'], '/srv', '/srv/../a.db'],
     [['--lease-db=.a.db'], '/srv', '/srv/.a.db'],
     [['--lease-db=/x/../a.db'], '/work', '/x/../a.db'],
-  ])('parseSettings(%j) in %s', (argv, cwd, leaseDb) => {
-    expect(settings({ argv, cwd }).leaseDb).toBe(leaseDb);
+  ])('parseSettings(%j) in %s', (argv, cwd, path) => {
+    expect(settings({ argv, cwd }).leases).toEqual({ kind: 'sqlite', path });
   });
 
   test('parseSettings() allows a socket path of 107 bytes after it was made absolute', () => {
@@ -137,10 +136,6 @@ describe('parseSettings() makes paths absolute', () => {
 
 describe('parseSettings() refuses', () => {
   const cases: readonly (readonly [argv: string[], line: string])[] = [
-    [
-      ['--lease-db='],
-      'lease-db: no value given, expected --lease-db FILE, the only lease store of this version',
-    ],
     [['--lease-db=/x/'], "lease-db: invalid value '/x/', expected the path of a file"],
     [['--subnet-file=.'], "subnet-file: invalid value '.', expected the path of a file"],
     [['--net-config-path=x/..'], "net-config-path: invalid value 'x/..', expected the path of a file"],
@@ -166,18 +161,6 @@ describe('parseSettings() refuses', () => {
       ['-iface-regex=eth', '-iface-regex=['],
       "iface-regex: invalid value '[', expected a regular expression that Go and JavaScript both know",
     ],
-    [
-      ['-kube-subnet-mgr'],
-      "kube-subnet-mgr: 'true' is not supported by this version, expected --lease-db FILE, the only lease store it has",
-    ],
-    [
-      ['-etcd-endpoints=http://x'],
-      "etcd-endpoints: 'http://x' is not supported by this version, expected --lease-db FILE, the only lease store it has",
-    ],
-    [
-      ['-etcd-password=hunter2'],
-      'etcd-password: not supported by this version, expected --lease-db FILE, the only lease store it has',
-    ],
   ];
   test.each(cases)('parseSettings() refuses %j', (argv, line) => {
     expect(outcome({ argv })).toBe(line);
@@ -188,14 +171,6 @@ describe('parseSettings() refuses', () => {
     expect(outcome({ env })).toBe(
       "FLANNELD_PUBLIC_IP: invalid value 'fd00::1', expected an IPv4 address of a host",
     );
-    expect(outcome({ env: { FLANNELD_ETCD_PREFIX: '/x' } })).toStartWith('FLANNELD_ETCD_PREFIX: ');
-  });
-
-  test('parseSettings() allows the flags of later versions at their defaults', () => {
-    const refused = FLAGS.filter(({ support }) => support === 'refused');
-    expect(refused.length).toBe(11);
-    const argv = refused.map(({ name, spec }) => `--${name}=${spec.fallback}`);
-    expect(notes({ argv })).toEqual([]);
   });
 });
 
@@ -205,7 +180,6 @@ describe('parseSettings() notes', () => {
     [['-iptables-forward-rules=false'], ['iptables-forward-rules: not used by this version']],
     [['-ip-blackhole-route'], ['ip-blackhole-route: not used by this version']],
     [['-ip-masq-fully-random-disable'], ['ip-masq-fully-random-disable: not used by this version']],
-    [['-set-node-network-unavailable=false'], ['set-node-network-unavailable: not used by this version']],
     [
       ['-vmodule=a=1', '-log_backtrace_at=x:1'],
       ['vmodule: not used by this version', 'log_backtrace_at: not used by this version'],
@@ -267,18 +241,5 @@ describe('parseSettings() tells of', () => {
 
   test.each(['-h', '-help', '--help'])('the help with %s', (flag) => {
     expect(outcome({ argv: [flag, '--version'], env: { FLANNELD_V: 'x' } })).toEqual({ kind: 'help' });
-  });
-
-  test('a missing lease database when nothing is given', () => {
-    const parsed = parseSettings({ argv: [], env: {}, hostName: 'a', cwd: '/' });
-    expect(parsed).toEqual({
-      ok: false,
-      error: {
-        kind: 'missing',
-        key: 'lease-db',
-        value: undefined,
-        expected: '--lease-db FILE, the only lease store of this version',
-      },
-    });
   });
 });
