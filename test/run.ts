@@ -1,7 +1,7 @@
 /**
  * Runs the tests tier by tier, says one line for each, and shows a tier's output only if it failed.
  *
- *     bun test/run.ts                  all tiers
+ *     bun test/run.ts                  all tiers but those that need more than this machine has
  *     bun test/run.ts unit net         these
  *     bun test/run.ts --filter mtu     the tests whose names match a regular expression
  *
@@ -25,6 +25,8 @@ interface Tier {
   readonly executable?: true;
   /** Changes the kernel's network, and so runs in a network namespace of its own. */
   readonly network?: true;
+  /** Runs only where it is named, after this program has made what it needs. */
+  readonly preparation?: string;
 }
 
 /** In the order in which they run: the quick ones first. */
@@ -37,6 +39,7 @@ const TIERS: Readonly<Record<string, Tier>> = {
   store: { path: 'store', executable: true },
   exe: { path: 'exe', executable: true },
   net: { path: 'net', executable: true, network: true },
+  kube: { path: 'kube', executable: true, network: true, preparation: 'test/kube/prepare.ts' },
 };
 
 /** Many times what the slowest tier takes; a tier that needs more hangs. */
@@ -66,13 +69,17 @@ async function main(args: string[]): Promise<number> {
     console.error(`No tier '${unknown}', expected some of: ${Object.keys(TIERS).join(', ')}`);
     return 1;
   }
-  const names = Object.keys(TIERS).filter((name) => positionals.length === 0 || positionals.includes(name));
-  const tiers = names.flatMap((name) => TIERS[name] ?? []);
-  if (tiers.some(({ executable }) => executable)) await buildExecutable();
+  const chosen = Object.entries(TIERS).filter(([name, { preparation }]) =>
+    positionals.length === 0 ? preparation === undefined : positionals.includes(name),
+  );
+  if (chosen.some(([, { executable }]) => executable)) await prepare(['node', 'arm/prepare.mjs', '--build']);
+  for (const [, { preparation }] of chosen) {
+    if (preparation !== undefined) await prepare([process.execPath, preparation]);
+  }
   let passed = 0;
   let failed = strayTests().length;
   for (const stray of strayTests()) console.log(`${stray} belongs to no tier of test/run.ts`);
-  for (const name of names) {
+  for (const [name] of chosen) {
     const outcome = await runTier(name, values.filter);
     passed += outcome.passed;
     failed += outcome.failed;
@@ -82,13 +89,12 @@ async function main(args: string[]): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-/** The preparation is quick if there is nothing to build; its progress is worth seeing if there is. */
-async function buildExecutable(): Promise<void> {
-  const build = Bun.spawn(['node', 'arm/prepare.mjs', '--build'], {
-    cwd: ROOT,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  if ((await build.exited) !== 0) process.exit(1);
+/** Quick if there is nothing to build; its progress is worth seeing if there is. Without it nothing is run. */
+async function prepare(command: string[]): Promise<void> {
+  const preparation = Bun.spawn(command, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+  if ((await preparation.exited) === 0) return;
+  console.log('0 passed, 1 failed');
+  process.exit(1);
 }
 
 /** Test files that no tier would run. */
