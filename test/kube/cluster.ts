@@ -19,7 +19,7 @@ import { REQUESTED_SECONDS_MIN, signToken } from './service-account-token.ts';
 export interface ClusterOptions {
   /** Those of {@link findBinaries} if absent. */
   readonly binaries?: Binaries;
-  /** Addresses besides loopback's that the server has, such as one on a laboratory's bridge. */
+  /** Addresses besides loopback's that the server has, such as {@link LAB_ADDRESS}. */
   readonly addresses?: readonly string[];
 }
 

@@ -77,6 +77,11 @@ export class ControlPlane {
     return this.#servers.certificatePem;
   }
 
+  /** Where the servers of this cluster listen. */
+  get bindAddress(): string {
+    return this.#options.addresses.length > 0 ? '0.0.0.0' : '127.0.0.1';
+  }
+
   get etcdUrl(): string {
     return `http://127.0.0.1:${this.#etcdPorts.client}`;
   }
@@ -98,8 +103,8 @@ export class ControlPlane {
   /** Starts the server, on the same port as before. */
   async startServer(): Promise<void> {
     const { binaries, directory } = this.#options;
-    const everywhere = this.#options.addresses.length > 0;
-    const flags = serverFlags({ port: this.port, etcdUrl: this.etcdUrl, everywhere });
+    const { port, etcdUrl, bindAddress } = this;
+    const flags = serverFlags({ port, etcdUrl, bindAddress });
     const command = [binaries.apiserver, ...flags];
     this.#apiserver = new ServerProcess({ command, directory, logFile: join(directory, 'apiserver.log') });
     await this.#apiserver.up(() => this.#isReady());
@@ -200,11 +205,11 @@ function etcdFlags(program: string, { client, peer }: EtcdPorts): string[] {
 }
 
 /** As a cluster has it, less what costs time and shows nothing: compaction is the test's alone. */
-function serverFlags(facts: { port: number; etcdUrl: string; everywhere: boolean }): string[] {
+function serverFlags(facts: { port: number; etcdUrl: string; bindAddress: string }): string[] {
   return [
     `--etcd-servers=${facts.etcdUrl}`,
     '--etcd-compaction-interval=0',
-    `--bind-address=${facts.everywhere ? '0.0.0.0' : '127.0.0.1'}`,
+    `--bind-address=${facts.bindAddress}`,
     '--advertise-address=127.0.0.1',
     '--endpoint-reconciler-type=none',
     `--secure-port=${facts.port}`,
