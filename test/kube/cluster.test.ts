@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { eventually } from '../net/agent-support.ts';
 import { askApi, type Credentials } from './api-client.ts';
 import { Authority } from './certificates.ts';
-import { Cluster } from './cluster.ts';
+import { Cluster, WITHOUT_STREAMING_LISTS } from './cluster.ts';
 import type { CredentialKind } from './kubeconfig.ts';
 import { kubeletConditions } from './node-objects.ts';
 import {
@@ -181,6 +181,14 @@ test.each<WatchEncoding>(['json', 'protobuf'])(
     expect(seen).toEqual(['ADDED', 'ADDED', 'BOOKMARK']);
   },
 );
+
+test('a server may be one that has no streaming lists', async () => {
+  await using old = await Cluster.start({ flags: [WITHOUT_STREAMING_LISTS] });
+  const response = await old.request('GET', STREAMING_LIST);
+  expect(response.status).toBe(422);
+  expect(await response.text()).toContain('sendInitialEvents is forbidden for watch');
+  expect((await old.request('GET', '/api/v1/nodes?limit=50')).status).toBe(200);
+});
 
 describe('kubeconfig', () => {
   const mayI = async (path: string, verb: string) =>

@@ -21,7 +21,12 @@ export interface ClusterOptions {
   readonly binaries?: Binaries;
   /** Addresses besides loopback's that the server has, such as {@link LAB_ADDRESS}. */
   readonly addresses?: readonly string[];
+  /** Further flags of kube-apiserver, such as {@link WITHOUT_STREAMING_LISTS}. */
+  readonly flags?: readonly string[];
 }
+
+/** As servers before 1.32 are. */
+export const WITHOUT_STREAMING_LISTS = '--feature-gates=WatchList=false';
 
 /** Whose kubeconfig, and of which kind. */
 export interface KubeconfigOptions {
@@ -65,10 +70,15 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Starts one, and waits until it answers; that takes some seconds. */
-  static async start({ binaries = findBinaries(), addresses = [] }: ClusterOptions = {}): Promise<Cluster> {
+  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+    const { binaries = findBinaries(), addresses = [], flags = [] } = options;
     const directory = mkdtempSync(join(tmpdir(), 'flannelette-kube-'));
     try {
-      return new Cluster(directory, binaries, await ControlPlane.start({ binaries, directory, addresses }));
+      return new Cluster(
+        directory,
+        binaries,
+        await ControlPlane.start({ binaries, directory, addresses, flags }),
+      );
     } catch (error) {
       rmSync(directory, { recursive: true, force: true });
       throw error;

@@ -23,6 +23,8 @@ export interface ControlPlaneOptions {
   readonly directory: string;
   /** Where the server listens besides loopback: it listens everywhere if there are any. */
   readonly addresses: readonly string[];
+  /** Further flags of kube-apiserver. */
+  readonly flags: readonly string[];
 }
 
 /** Both servers. */
@@ -105,7 +107,7 @@ export class ControlPlane {
     const { binaries, directory } = this.#options;
     const { port, etcdUrl, bindAddress } = this;
     const flags = serverFlags({ port, etcdUrl, bindAddress });
-    const command = [binaries.apiserver, ...flags];
+    const command = [binaries.apiserver, ...flags, ...this.#options.flags];
     this.#apiserver = new ServerProcess({ command, directory, logFile: join(directory, 'apiserver.log') });
     await this.#apiserver.up(() => this.#isReady());
   }
