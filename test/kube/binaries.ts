@@ -37,6 +37,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
 };
 
 const LOCK_POLL_MS = 200;
+/** asm-generic/errno.h */
+const EWOULDBLOCK = 11;
 
 /** What is missing, in one line that needs no stack. */
 export class BinariesMissing extends Error {}
@@ -59,9 +61,10 @@ export async function prepareBinaries(say: (text: string) => void): Promise<Bina
         'PATH: install it, or name a directory that holds the three in KUBEBUILDER_ASSETS',
     );
   }
-  await locked(dirname(directory), async () => {
+  const work = async () => {
     if (!hasBinaries()) await buildInto(directory, say);
-  });
+  };
+  await locked(dirname(directory), { work, say });
   return findBinaries();
 }
 
@@ -106,11 +109,17 @@ function binariesIn(directory: string, whose: string): Binaries {
 }
 
 /** Does the work while no other process does any in this directory. The lock ends with its holder. */
-async function locked(directory: string, work: () => Promise<void>): Promise<void> {
+async function locked(
+  directory: string,
+  { work, say }: { work: () => Promise<void>; say: (text: string) => void },
+): Promise<void> {
   mkdirSync(directory, { recursive: true });
   const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    while (lockFile(fd) !== 0) await Bun.sleep(LOCK_POLL_MS);
+    let outcome = lockFile(fd);
+    if (outcome === -EWOULDBLOCK) say('Another process builds Kubernetes, waiting for it\n');
+    for (; outcome === -EWOULDBLOCK; outcome = lockFile(fd)) await Bun.sleep(LOCK_POLL_MS);
+    if (outcome !== 0) throw new BinariesMissing(`'${directory}' cannot be locked: errno ${-outcome}`);
     await work();
   } finally {
     closeSync(fd);

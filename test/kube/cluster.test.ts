@@ -235,6 +235,17 @@ describe('trouble', () => {
     expect(await handshake(cluster.caPem)).toBe('trusted');
   });
 
+  test('a certificate may be over, or not begin yet', async () => {
+    const year = (number: number) => new Date(Date.UTC(number, 0));
+    const now = new Date().getUTCFullYear();
+    await cluster.rotateServingCertificate('same', { notBefore: year(now - 2), notAfter: year(now - 1) });
+    expect(await handshake(cluster.caPem)).toMatch(/expired/);
+    await cluster.rotateServingCertificate('same', { notBefore: year(now + 1), notAfter: year(now + 2) });
+    expect(await handshake(cluster.caPem)).toMatch(/not yet valid/);
+    await cluster.rotateServingCertificate();
+    expect(await handshake(cluster.caPem)).toBe('trusted');
+  });
+
   test('a server that is away refuses, and comes back on its port with what it knew', async () => {
     const { url } = cluster;
     await cluster.stopServer();

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { type ApiRequest, type ApiServer, askApi, type Credentials } from './api-client.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
-import type { KeyPair, Subject } from './certificates.ts';
+import type { KeyPair, Subject, Validity } from './certificates.ts';
 import { ControlPlane } from './control-plane.ts';
 import { type CredentialKind, writeKubeconfig } from './kubeconfig.ts';
 import { type NodeOptions, nodeObject, nodeStatus } from './node-objects.ts';
@@ -194,9 +194,12 @@ export class Cluster implements AsyncDisposable {
     return this.#plane.startServer();
   }
 
-  /** Gives the running server another certificate, if need be of a new authority, which {@link caPem} is then. */
-  rotateServingCertificate(authority: 'same' | 'new' = 'same'): Promise<void> {
-    return this.#plane.rotateServing(authority);
+  /**
+   * Gives the running server another certificate, if need be of a new authority, which {@link caPem} is then, or one
+   * that is valid at other times, as it is for a node whose clock is off.
+   */
+  rotateServingCertificate(authority: 'same' | 'new' = 'same', validity?: Validity): Promise<void> {
+    return this.#plane.rotateServing(authority, validity);
   }
 
   /**

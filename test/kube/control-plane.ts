@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { writeAtomically } from '../../src/write-file.ts';
 import type { Binaries } from './binaries.ts';
-import { Authority, type KeyPair, makeSigningKey } from './certificates.ts';
+import { Authority, type KeyPair, makeSigningKey, type Validity } from './certificates.ts';
 import { freePort, ServerProcess } from './server-process.ts';
 
 /** The issuer and the audience of service accounts' tokens. */
@@ -126,12 +126,12 @@ export class ControlPlane {
   }
 
   /** Gives the running server another certificate, of the same authority or of a new one. */
-  async rotateServing(authority: 'same' | 'new'): Promise<void> {
+  async rotateServing(authority: 'same' | 'new', validity?: Validity): Promise<void> {
     if (authority === 'new') {
       this.#authorities += 1;
       this.#servers = new Authority(`flannelette-test-servers-${this.#authorities}`);
     }
-    const pair = this.issueServing();
+    const pair = this.issueServing(validity);
     // It looks when a file changes, and keeps the pair that it has while key and certificate do not fit.
     this.#write('serving.key', pair.keyPem);
     this.#write('serving.crt', pair.certificatePem);
@@ -140,8 +140,9 @@ export class ControlPlane {
   }
 
   /** A certificate that a server of this cluster may show. */
-  issueServing(): KeyPair {
+  issueServing(validity?: Validity): KeyPair {
     return this.#servers.issue({
+      ...(validity === undefined ? {} : { validity }),
       usage: 'server',
       commonName: 'kube-apiserver',
       hosts: ['localhost', 'kubernetes.default.svc', '127.0.0.1', '::1', ...this.#options.addresses],

@@ -33,6 +33,9 @@ export const ANY: Match = () => true;
 /** A watch, with or without a list before it. */
 export const WATCH: Match = ({ path }) => /[?&]watch=(true|1)\b/.test(path);
 
+/** What becomes of connections. */
+type Mode = 'pass' | 'refuse' | 'vanish' | 'stall';
+
 /** Something that is to be done to some requests, so many times. */
 interface Plan {
   readonly match: Match;
@@ -51,7 +54,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #held = new Set<Socket>();
   readonly #seen: SeenRequest[] = [];
   #plans: Plan[] = [];
-  #stalled = false;
+  #mode: Mode = 'refuse';
   #listener: Server | undefined;
 
   private constructor(cluster: Cluster, port: number) {
@@ -112,9 +115,12 @@ export class FaultProxy implements AsyncDisposable {
     for (const socket of this.#held) socket.destroy();
   }
 
-  /** Everything passes again, on new connections: one that was half open stays that. */
+  /**
+   * Everything passes again, on new connections: one that was half open stays that. The proxy's certificate is then of
+   * the authority that the cluster has by now.
+   */
   async pass(): Promise<void> {
-    this.#stalled = false;
+    this.#mode = 'pass';
     const { certificatePem: cert, keyPem: key } = this.#cluster.plane.issueServing();
     const ca = this.#cluster.plane.clients.certificatePem;
     const tls = { cert, key, ca, requestCert: true, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] };
@@ -125,19 +131,25 @@ export class FaultProxy implements AsyncDisposable {
     };
     await this.#listen(
       createServer(tls, (socket) => {
-        this.#connections.add(new ProxyConnection(socket, hooks));
+        const connection = new ProxyConnection(socket, hooks);
+        this.#connections.add(connection);
+        // It may have been on its way when the mode changed.
+        if (this.#mode === 'refuse') connection.destroy();
+        if (this.#mode === 'vanish') connection.freeze();
       }),
     );
   }
 
   /** Nobody listens, and what was connected is not any more. */
   async refuse(): Promise<void> {
+    this.#mode = 'refuse';
     this.drop();
     await this.#listen(undefined);
   }
 
   /** As when a cable is pulled behind a switch: connections stay and carry nothing; new ones are not even greeted. */
   async vanish(): Promise<void> {
+    this.#mode = 'vanish';
     this.#freezeAll();
     await this.#listen(
       createPlainServer((socket) => {
@@ -151,7 +163,7 @@ export class FaultProxy implements AsyncDisposable {
   /** As a server that hangs: connections stay and carry nothing; new ones are taken, and their requests not answered. */
   stall(): void {
     this.#freezeAll();
-    this.#stalled = true;
+    this.#mode = 'stall';
   }
 
   /** Ends it with all connections. */
@@ -183,12 +195,11 @@ export class FaultProxy implements AsyncDisposable {
 
   async #fateOf({ method, path }: RequestHead): Promise<Fate> {
     this.#seen.push({ method, path, atMs: performance.now() });
-    if (this.#stalled) return { kind: 'silence' };
+    if (this.#mode === 'stall') return { kind: 'silence' };
     const plan = this.#plans.find(({ match, left }) => left > 0 && match({ method, path }));
+    if (plan !== undefined) plan.left -= 1;
     if (this.delayMs > 0) await Bun.sleep(this.delayMs);
-    if (plan === undefined) return { kind: 'pass' };
-    plan.left -= 1;
-    return plan.fate;
+    return plan?.fate ?? { kind: 'pass' };
   }
 
   #upstream(): Upstream {
