@@ -248,7 +248,9 @@ describe('trouble', () => {
 
   test('a server that is away refuses, and comes back on its port with what it knew', async () => {
     const { url } = cluster;
+    const watch = await cluster.request('GET', STREAMING_LIST);
     await cluster.stopServer();
+    expect(await watch.text()).toContain(INITIAL_EVENTS_END);
     expect(cluster.request('GET', '/readyz')).rejects.toThrow();
     await cluster.startServer();
     expect(cluster.url).toBe(url);
