@@ -32,7 +32,6 @@ import { fileURLToPath } from 'node:url';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const BUN = join(ROOT, 'node_modules/.bin/bun');
 const EXECUTABLE = join(ROOT, 'dist/flannelette');
-const PROMTOOL = join(ROOT, '.cache/promtool');
 
 /** What goes into the executable: it is built again when one of these is newer. */
 const SOURCES = ['src', 'ffi', 'k3s', 'arm', 'package.json', 'package-lock.json', 'tsconfig.json'];
@@ -45,6 +44,15 @@ const WITNESSES = {
   ethtool: 'ethtool',
   strace: 'strace',
 };
+
+/**
+ * Programs that come with a server that would be started, and with much else: of each Debian package only this file is
+ * taken, which needs no root.
+ */
+const FETCHED = [
+  { command: 'promtool', package: 'prometheus' },
+  { command: 'etcd', package: 'etcd-server' },
+];
 
 /** What keeps apt from asking. */
 const QUIET = { DEBIAN_FRONTEND: 'noninteractive' };
@@ -170,25 +178,28 @@ function hasCommand(command) {
   });
 }
 
-/**
- * promtool comes with a server that would be started, and with the libraries of its pages: of Debian's package
- * only this file is taken, which needs no root.
- */
-function fetchPromtool() {
-  if (!hasCommand('apt-get')) throw new Refusal('The tests need promtool, of Prometheus');
-  const fetch = 'apt-get download -q prometheus && dpkg-deb --fsys-tarfile *.deb | tar -x ./usr/bin/promtool';
-  const folder = mkdtempSync(join(ROOT, '.cache/promtool-'));
+/** Where a program is put that is not installed. */
+function placeOf({ command }) {
+  return join(ROOT, '.cache', command);
+}
+
+/** The programs that are neither installed nor fetched yet. */
+function missingPrograms() {
+  return FETCHED.filter((each) => !hasCommand(each.command) && !existsSync(placeOf(each)));
+}
+
+/** Takes a program out of its package. */
+function fetchProgram(each) {
+  const { command, package: name } = each;
+  if (!hasCommand('apt-get')) throw new Refusal(`The tests need ${command}, of ${name}`);
+  const fetch = `apt-get download -q ${name} && dpkg-deb --fsys-tarfile *.deb | tar -x ./usr/bin/${command}`;
+  const folder = mkdtempSync(join(ROOT, `.cache/${command}-`));
   try {
-    withFreshLists(() => step('Fetching promtool', ['sh', '-c', `cd "$0" && ${fetch}`, folder]));
-    renameSync(join(folder, 'usr/bin/promtool'), PROMTOOL);
+    withFreshLists(() => step(`Fetching ${command}`, ['sh', '-c', `cd "$0" && ${fetch}`, folder]));
+    renameSync(join(folder, `usr/bin/${command}`), placeOf(each));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** Whether there is no promtool yet. */
-function lacksPromtool() {
-  return !hasCommand('promtool') && !existsSync(PROMTOOL);
 }
 
 /** The witnesses' packages that are not installed. */
@@ -276,7 +287,10 @@ try {
   once(() => !packagesAreCurrent() || !bunRuns(), preparePackages);
   if (options.has('--witnesses')) {
     once(() => missingWitnesses().length > 0, installWitnesses);
-    once(lacksPromtool, fetchPromtool);
+    once(
+      () => missingPrograms().length > 0,
+      () => missingPrograms().forEach(fetchProgram),
+    );
   }
   if (options.has('--build')) once(() => !executableIsCurrent(), buildExecutable);
 } catch (error) {

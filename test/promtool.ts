@@ -3,16 +3,11 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-
-/** Where the preparation puts it if it is not installed. */
-const FETCHED = join(import.meta.dir, '../.cache/promtool');
+import { programPath } from './program-path.ts';
 
 /** Runs it and gives back its exit status and all that it says. */
 export function promtool(args: readonly string[], input: string = ''): { status: number; said: string } {
-  const command = existsSync(FETCHED) ? FETCHED : 'promtool';
-  const { exitCode, stdout, stderr } = Bun.spawnSync([command, ...args], {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([programPath('promtool'), ...args], {
     stdin: Buffer.from(input),
     stderr: 'pipe',
   });
