@@ -37,6 +37,7 @@ const TIERS: Readonly<Record<string, Tier>> = {
   golden: { path: 'golden' },
   sim: { path: 'sim' },
   store: { path: 'store', executable: true },
+  etcd: { path: 'etcd', network: true },
   exe: { path: 'exe', executable: true },
   net: { path: 'net', executable: true, network: true },
   kube: { path: 'kube', executable: true, network: true, preparation: 'test/kube/prepare.ts' },

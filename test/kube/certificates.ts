@@ -28,7 +28,8 @@ export interface Subject {
 
 /** What a certificate says. */
 export interface CertificateRequest extends Subject {
-  readonly usage: 'server' | 'client';
+  /** `both` for a server that is its own client, as etcd is. */
+  readonly usage: 'server' | 'client' | 'both';
   /** The names and addresses that a server has. */
   readonly hosts?: readonly string[];
   /** From an hour ago for a day if absent. */
@@ -67,6 +68,12 @@ const OID = {
   ECDSA_WITH_SHA256: '1.2.840.10045.4.3.2',
 } as const;
 
+const PURPOSES = {
+  server: [OID.SERVER_AUTH],
+  client: [OID.CLIENT_AUTH],
+  both: [OID.SERVER_AUTH, OID.CLIENT_AUTH],
+} as const;
+
 const TRUE = der(TAG.BOOLEAN, Buffer.of(0xff));
 /** keyCertSign and cRLSign, and digitalSignature, as bit strings with their unused bits in front. */
 const MAY_SIGN_CERTIFICATES = Buffer.of(1, 0x06);
@@ -93,10 +100,9 @@ export class Authority {
   /** Issues a certificate with a new key. */
   issue({ usage, hosts = [], validity = aDay(), ...subject }: CertificateRequest): KeyPair {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const purpose = usage === 'server' ? OID.SERVER_AUTH : OID.CLIENT_AUTH;
     const extensions = [
       extension(OID.KEY_USAGE, der(TAG.BIT_STRING, MAY_SIGN), true),
-      extension(OID.EXTENDED_KEY_USAGE, sequence(objectId(purpose))),
+      extension(OID.EXTENDED_KEY_USAGE, sequence(...PURPOSES[usage].map(objectId))),
     ];
     if (hosts.length > 0) extensions.push(extension(OID.SUBJECT_ALT_NAME, sequence(...hosts.map(hostName))));
     const certificatePem = this.#certify({ name: nameOf(subject), publicKey, validity, extensions });

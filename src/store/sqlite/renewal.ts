@@ -7,7 +7,7 @@
  * @module
  */
 import type { Clock } from '../../model/clock.ts';
-import { Alarm } from './alarm.ts';
+import { Alarm } from '../alarm.ts';
 import { LIFETIME_MS, SLACK_MS } from './expiry.ts';
 
 /** After a failed renewal, flannel's pause, plus up to a quarter at random. */

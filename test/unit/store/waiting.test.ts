@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { problem } from '../../../src/model/problem.ts';
 import { fail, ok } from '../../../src/model/result.ts';
-import { Alarm } from '../../../src/store/sqlite/alarm.ts';
+import { Alarm } from '../../../src/store/alarm.ts';
 import { ExpiryJudge, GRACE_MS, LIFETIME_MS } from '../../../src/store/sqlite/expiry.ts';
 import type { StoreFailure } from '../../../src/store/sqlite/failure.ts';
 import { Patience } from '../../../src/store/sqlite/patience.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock, Timer } from '../../model/clock.ts';
+import type { Clock, Timer } from '../model/clock.ts';
 
 /** The longest sleep: within this time a jump of the wall clock is noticed though nothing else happens. */
 const SLEEP_MS_MAX = 3_600_000;

@@ -1,0 +1,241 @@
+/**
+ * Leases in etcd, shared with flanneld's nodes.
+ *
+ * What peers hold is read whole at first, then followed by a watch. An etcd that cannot be reached leaves the last
+ * good leases in use; it is tried again by itself, and an acquisition waits for it.
+ *
+ * @module
+ */
+import { backOffMs } from '../../model/back-off.ts';
+import type { Clock } from '../../model/clock.ts';
+import type { Lease } from '../../model/lease.ts';
+import type {
+  LeaseListener,
+  LeaseRequest,
+  LeaseSource,
+  LeaseSourceStatus,
+  OwnLease,
+} from '../../model/lease-source.ts';
+import type { StoreObserver } from '../../model/measures.ts';
+import type { NetworkConfig } from '../../model/network.ts';
+import { type Problem, problem } from '../../model/problem.ts';
+import { fail, ok, type Result } from '../../model/result.ts';
+import type { EtcdClient } from './client.ts';
+import { etcdProblem } from './failure.ts';
+import { Follower, PAUSE_MS_MAX } from './follower.ts';
+import { leaseDirectory } from './keys.ts';
+import { type KeyEvent, type KeyValue, keysBelow } from './messages.ts';
+import { OwnLeaseKeeper } from './own-lease.ts';
+import { Peers } from './peers.ts';
+import { sleep } from './sleep.ts';
+
+/** The longest pause after a lost race: the others are done within a moment. */
+const RACE_PAUSE_MS_MAX = 500;
+
+/** What the store is made of. */
+export interface EtcdLeaseSourceOptions {
+  /** Such as `etcd http://10.0.0.1:2379`. */
+  readonly name: string;
+  readonly client: EtcdClient;
+  /** Such as `/coreos.com/network`. */
+  readonly prefix: string;
+  readonly network: NetworkConfig;
+  /** How long before its expiry the own lease is renewed: 1 to 1439. */
+  readonly renewMarginMinutes: number;
+  readonly clock: Clock;
+  /** Gives a number in [0, 1). */
+  readonly random: () => number;
+  /** Takes what an operator may want to read about the store, a sentence each. */
+  readonly log: (text: string) => void;
+  /** Told of every attempt to use etcd. */
+  readonly onUse: StoreObserver;
+}
+
+/** See the module. */
+export class EtcdLeaseSource implements LeaseSource {
+  readonly #options: EtcdLeaseSourceOptions;
+  /** What the keys of leases begin with. */
+  readonly #directory: string;
+  readonly #peers: Peers;
+  readonly #keeper: OwnLeaseKeeper;
+  readonly #follower: Follower;
+  readonly #closing = new AbortController();
+  #listener: LeaseListener | undefined;
+  /** The acquisitions asked for, one after the other. */
+  #acquiring: Promise<unknown> = Promise.resolve();
+  readonly #problems: Record<'read' | 'write', Problem | undefined> = { read: undefined, write: undefined };
+  /** The message of the problem that the listener knows of. */
+  #toldProblem: string | undefined;
+  /** Whether the list that is being read has the own key. */
+  #isOwnListed = false;
+  #isTelling = false;
+
+  constructor(options: EtcdLeaseSourceOptions) {
+    const { client, network, clock, random, onUse } = options;
+    this.#options = options;
+    this.#directory = leaseDirectory(options.prefix, network);
+    this.#peers = new Peers({ network, clock, onGone: () => this.#tell() });
+    this.#keeper = new OwnLeaseKeeper({
+      ...options,
+      directory: this.#directory,
+      onProblem: (trouble) => this.#setProblem('write', trouble),
+      onLost: (reason) => this.#listener?.onOwnLeaseLost(reason),
+      onForeign: (event) => this.#enter(event),
+    });
+    this.#follower = new Follower({
+      client,
+      clock,
+      random,
+      keys: keysBelow(this.#directory),
+      listener: {
+        onListBegin: () => {
+          this.#isOwnListed = false;
+          this.#peers.beginList();
+        },
+        onListed: (keyValue) => this.#onListed(keyValue),
+        onListEnd: ({ revision }, isNew) => {
+          if (isNew) this.#keeper.doubt();
+          else if (!this.#isOwnListed) this.#keeper.miss(revision);
+          this.#peers.endList(isNew);
+          this.#tell();
+        },
+        onEvents: (events) => {
+          for (const event of events) this.#onEvent(event);
+          this.#tell();
+        },
+        onState: (failure) => this.#setProblem('read', failure && etcdProblem(failure)),
+        onRead: (durationMs, isOk) => onUse('read', durationMs, isOk),
+      },
+    });
+  }
+
+  /** Nodes have no names in etcd, and no address is known yet: nothing can be found. */
+  async own(): Promise<Result<Lease | undefined, Problem>> {
+    return ok(undefined);
+  }
+
+  /** Takes or updates the own lease, and keeps it renewed. Waits for as long as etcd does not do its part. */
+  acquire(request: LeaseRequest): Promise<Result<OwnLease, Problem>> {
+    const acquired = this.#acquiring.then(() => this.#acquire(request));
+    this.#acquiring = acquired;
+    return acquired;
+  }
+
+  watch(listener: LeaseListener): void {
+    this.#listener = listener;
+    queueMicrotask(() => {
+      if (this.#isClosed) return;
+      this.#follower.start();
+      this.#tellStatus();
+    });
+  }
+
+  refresh(): void {
+    if (this.#isClosed || this.#listener === undefined) return;
+    this.#peers.retell();
+    this.#follower.again();
+  }
+
+  status(): LeaseSourceStatus {
+    const { read, write } = this.#problems;
+    return { name: this.#options.name, problem: read ?? write };
+  }
+
+  ownExpiryMs(): number | undefined {
+    return this.#keeper.expiresMs;
+  }
+
+  /** Ends everything; the lease stays in etcd until it expires. */
+  close(): void {
+    this.#listener = undefined;
+    this.#closing.abort();
+    this.#follower.close();
+    this.#peers.close();
+    this.#keeper.close();
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  async #acquire(request: LeaseRequest): Promise<Result<OwnLease, Problem>> {
+    const { clock, random } = this.#options;
+    const before = this.#keeper.held?.name;
+    for (let failures = 1; !this.#isClosed; failures++) {
+      const taken = await this.#keeper.take(request);
+      if (this.#isClosed) break;
+      if (taken.ok) {
+        this.#setProblem('write', undefined);
+        const { lease, name } = taken.value;
+        this.#peers.remove(name);
+        this.#peers.setOwn(lease);
+        this.#tell();
+        // What the key of before holds now is a peer's or nobody's.
+        if (before !== undefined && before !== name) this.#follower.again();
+        return ok({ lease, expiresAtMs: this.#keeper.expiresMs });
+      }
+      const { error } = taken;
+      if (error.kind === 'denied') return fail(error.problem);
+      const isRaced = error.kind === 'raced';
+      if (!isRaced) this.#setProblem('write', etcdProblem(error.failure));
+      const longestMs = isRaced ? RACE_PAUSE_MS_MAX : PAUSE_MS_MAX;
+      const pauseMs = backOffMs(failures, { random, firstMs: isRaced ? 20 : 100, longestMs });
+      await sleep(clock, pauseMs, this.#closing.signal);
+    }
+    return fail(problem('store-unavailable', 'The lease store was closed'));
+  }
+
+  #nameOf({ key }: KeyValue): string {
+    return key.slice(this.#directory.length);
+  }
+
+  #onListed(keyValue: KeyValue): void {
+    const name = this.#nameOf(keyValue);
+    if (!this.#keeper.owns(name)) {
+      this.#peers.put(name, keyValue);
+      return;
+    }
+    this.#isOwnListed = true;
+    this.#peers.passOver(name);
+    this.#keeper.hear(name, { isDelete: false, keyValue });
+  }
+
+  #onEvent(event: KeyEvent): void {
+    const name = this.#nameOf(event.keyValue);
+    if (this.#keeper.owns(name)) this.#keeper.hear(name, event);
+    else this.#enter(event);
+  }
+
+  #enter({ isDelete, keyValue }: KeyEvent): void {
+    const name = this.#nameOf(keyValue);
+    if (isDelete) this.#peers.remove(name);
+    else this.#peers.put(name, keyValue);
+    this.#tell();
+  }
+
+  #setProblem(what: 'read' | 'write', trouble: Problem | undefined): void {
+    if (this.#problems[what]?.message === trouble?.message) return;
+    this.#problems[what] = trouble;
+    queueMicrotask(() => this.#tellStatus());
+  }
+
+  /** Tells the status once it differs from what was told: one cause often makes several problems. */
+  #tellStatus(): void {
+    const status = this.status();
+    if (this.#listener === undefined || status.problem?.message === this.#toldProblem) return;
+    this.#toldProblem = status.problem?.message;
+    this.#listener.onStatus(status);
+  }
+
+  /** Tells the listener what has changed, after everything that happens now. */
+  #tell(): void {
+    if (this.#isTelling || !this.#peers.isSynced) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      const listener = this.#listener;
+      const change = listener === undefined ? undefined : this.#peers.take();
+      if (change !== undefined) listener?.onLeases(change);
+    });
+  }
+}
