@@ -24,6 +24,10 @@ const findingsSchema = v.strictObject({
   repairs: v.array(v.strictObject({ what: v.string(), ms: v.number() })),
 });
 
+const { PATH = '' } = process.env;
+/** Where the preparation puts an etcd that is not installed. */
+const FETCHED = join(import.meta.dir, '../../.cache');
+
 let directory = '';
 
 beforeAll(() => {
@@ -34,7 +38,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /** Its temporary files go where the test sees what is left of them. */
 function startDemo(...args: string[]) {
-  const env = { ...process.env, TMPDIR: directory };
+  const env = { ...process.env, TMPDIR: directory, PATH: `${PATH}:${FETCHED}` };
   return Bun.spawn([EXECUTABLE, 'demo', ...args], { cwd: '/', env, stdin: 'ignore', stderr: 'pipe' });
 }
 
@@ -67,6 +71,8 @@ test.each([
   { args: ['--backend', 'host-gw', '--nodes', '2'], nodes: 2, repairs: 3, v4: 2, v6: 2 },
   { args: ['--ipv4-only', '--nodes', '1'], nodes: 1, repairs: 2, v4: 0, v6: 0 },
   { args: ['--ipv6-only'], nodes: 3, repairs: 4, v4: 0, v6: 6 },
+  { args: ['--store', 'etcd'], nodes: 3, repairs: 4, v4: 6, v6: 6 },
+  { args: ['--store', 'etcd', '--ipv6-only', '--nodes', '2'], nodes: 2, repairs: 4, v4: 0, v6: 2 },
 ])(
   'flannelette demo $args shows a network that works',
   async ({ args, nodes, repairs, v4, v6 }) => {

@@ -15,10 +15,17 @@ export const DEMO_BACKENDS = ['vxlan', 'host-gw'] as const;
 /** How nodes carry pod traffic to each other. */
 export type DemoBackend = (typeof DEMO_BACKENDS)[number];
 
+/** Where leases can be kept. */
+export const DEMO_STORES = ['sqlite', 'etcd', 'kube'] as const;
+
+/** One of {@link DEMO_STORES}. */
+export type DemoStore = (typeof DEMO_STORES)[number];
+
 /** The network to be laid out and how to show it. */
 export interface DemoOptions {
   readonly nodes: number;
   readonly backend: DemoBackend;
+  readonly store: DemoStore;
   readonly families: readonly Family[];
   /** Leave it up until a signal comes. */
   readonly keep: boolean;
@@ -36,6 +43,8 @@ afterwards. Runs as root, or as any user who may make user namespaces.
 Options:
   --nodes N          how many nodes, 1 to ${NODES_MAX} (default 3)
   --backend TYPE     ${DEMO_BACKENDS.join(' or ')} (default ${DEMO_BACKENDS[0]})
+  --store KIND       where leases are: sqlite (a file, the default), etcd (a real one: apt install
+                     etcd-server), or kube (not yet)
   --ipv4-only        without IPv6
   --ipv6-only        without IPv4
   --keep             leave it up, say how to look around in it, and end it on Ctrl-C
@@ -43,16 +52,30 @@ Options:
   --help             show this text
 `;
 
+const DEFAULTS: DemoOptions = {
+  nodes: 3,
+  backend: 'vxlan',
+  store: 'sqlite',
+  families: FAMILIES,
+  keep: false,
+  json: false,
+};
+
+/** The options that a value follows. */
+const VALUED = ['--nodes', '--backend', '--store'] as const;
+type Valued = (typeof VALUED)[number];
+
 /** What the arguments ask for, or one line that says which of them is wrong. */
 export function parseDemoArguments(args: readonly string[]): Result<DemoOptions | 'help', string> {
-  let options: DemoOptions = { nodes: 3, backend: 'vxlan', families: FAMILIES, keep: false, json: false };
+  let options = DEFAULTS;
   const rest = [...args];
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     const { name, value } = splitArgument(arg);
     if (name === '--help' || name === '-h') return ok('help');
-    const takesValue = name === '--nodes' || name === '--backend';
-    if (!takesValue && value !== undefined) return fail(`'${name}' takes no value, found '${value}'`);
-    const read = takesValue ? readValue(name, value ?? rest.shift()) : readSwitch(name);
+    const valued = VALUED.find((each) => each === name);
+    if (valued === undefined && value !== undefined)
+      return fail(`'${name}' takes no value, found '${value}'`);
+    const read = valued === undefined ? readSwitch(name) : readValue(valued, value ?? rest.shift());
     if (!read.ok) return read;
     const onlyOne = read.value.families;
     if (onlyOne !== undefined && options.families.length === 1 && onlyOne[0] !== options.families[0])
@@ -84,14 +107,16 @@ function readSwitch(name: string): Result<Partial<DemoOptions>, string> {
   }
 }
 
-function readValue(
-  name: '--nodes' | '--backend',
-  value: string | undefined,
-): Result<Partial<DemoOptions>, string> {
+function readValue(name: Valued, value: string | undefined): Result<Partial<DemoOptions>, string> {
   if (name === '--backend') {
     const backend = DEMO_BACKENDS.find((known) => known === value);
     if (backend !== undefined) return ok({ backend });
     return fail(`'--backend' must be ${DEMO_BACKENDS.join(' or ')}, found ${quote(value)}`);
+  }
+  if (name === '--store') {
+    const store = DEMO_STORES.find((known) => known === value);
+    if (store !== undefined) return ok({ store });
+    return fail(`'--store' must be one of ${DEMO_STORES.join(', ')}, found ${quote(value)}`);
   }
   const nodes = /^\d{1,3}$/.test(value ?? '') ? Number(value) : 0;
   if (nodes >= 1 && nodes <= NODES_MAX) return ok({ nodes });

@@ -12,6 +12,7 @@ import { Progress } from './progress.ts';
 import { allWell, type Findings, failureJson, findingsJson, nodesTable, repairsTable } from './report.ts';
 import { type ShownNetwork, showNetwork } from './run.ts';
 import { makeSite, ownCommand } from './site.ts';
+import { requireStore } from './store.ts';
 
 /** What a shell calls the end by SIGPIPE: 128 and the signal's number. */
 const UNREAD_STATUS = 141;
@@ -66,6 +67,7 @@ async function attempt(
   progress: Progress,
 ): Promise<ShownNetwork | undefined> {
   try {
+    requireStore(options);
     const backend = { Type: options.backend };
     const site = makeSite(directory, { families: options.families, backend, command: ownCommand() });
     const shown = await showNetwork(options, { site, progress });
@@ -101,9 +103,10 @@ function closingSentence(findings: Findings): string {
   return `Not everything worked: ${lost} of ${sent} pings were lost, ${unrepaired} of ${repairs.length} damages not repaired.`;
 }
 
-function describeOptions({ nodes, backend, families }: DemoOptions): string {
+function describeOptions({ nodes, backend, store, families }: DemoOptions): string {
   const stack = families.length === 2 ? 'dual stack' : `IPv${families[0]} only`;
-  return `· ${nodes} ${nodes === 1 ? 'node' : 'nodes'} · ${backend} · ${stack}`;
+  const leases = store === 'sqlite' ? '' : ` · leases in ${store}`;
+  return `· ${nodes} ${nodes === 1 ? 'node' : 'nodes'} · ${backend} · ${stack}${leases}`;
 }
 
 /** Until the outer process kills this one. */

@@ -21,8 +21,9 @@ import {
   type PingCount,
   type RepairFinding,
 } from './report.ts';
+import { startStore } from './store.ts';
 import type { NodeSubnets } from './subnet-env.ts';
-import { buildUnderlay, type NodeSpace } from './topology.ts';
+import { buildUnderlay, type NodeSpace, type UnderlayNetwork } from './topology.ts';
 
 /** How often a pod pings the next to find out how long that takes. */
 const ROUND_TRIPS = 10;
@@ -51,12 +52,14 @@ export async function showNetwork(
   { site, progress }: { site: Site; progress: Progress },
 ): Promise<ShownNetwork> {
   const { families } = options;
-  const { nodes } = await progress.step(
+  const underlay = await progress.step(
     'Making the nodes',
     () => buildUnderlay(options),
     () => well(`Made ${count(options.nodes, 'node')}, each a network namespace, joined by a bridge`),
   );
-  const started = await startAgents(nodes, { site, progress });
+  const { nodes } = underlay;
+  const place = await openStore(options, { site, underlay, progress });
+  const started = await startAgents(nodes, { site: place, progress });
   const members = await progress.step(
     'Giving every node a pod',
     () => Promise.all(started.map(addMember)),
@@ -77,6 +80,19 @@ export async function showNetwork(
     repairs,
   };
   return { members, findings };
+}
+
+/** A file needs no step of its own. */
+async function openStore(
+  options: DemoOptions,
+  { progress, ...parts }: { site: Site; underlay: UnderlayNetwork; progress: Progress },
+): Promise<Site> {
+  if (options.store === 'sqlite') return parts.site;
+  return progress.step(
+    `Starting ${options.store}`,
+    () => startStore(options, parts),
+    () => well(`Started ${options.store}, which has the network's configuration and the leases`),
+  );
 }
 
 type Started = Omit<Member, 'pod'>;

@@ -13,9 +13,11 @@ import { type LinkEnd, untilCarrying } from './settle.ts';
 /** The node's only interface. */
 export const UNDERLAY_LINK = 'eth0';
 
-const BRIDGE = 'br0';
+/** What all nodes are plugged into. */
+export const BRIDGE = 'br0';
+
 /** 192.168.77.0/24 and fd77::/64. */
-const UNDERLAY_LENGTHS = { 4: 24, 6: 64 } as const;
+export const UNDERLAY_LENGTHS = { 4: 24, 6: 64 } as const;
 
 /**
  * The kernel keeps at most 1,024 learned neighbours for all namespaces together (`gc_thresh3`, which only the

@@ -1,13 +1,14 @@
 import { expect, test } from 'bun:test';
 import { parseDemoArguments } from '../../../src/cli/demo/arguments.ts';
 
-const defaults = { nodes: 3, backend: 'vxlan', families: [4, 6], keep: false, json: false };
+const defaults = { nodes: 3, backend: 'vxlan', store: 'sqlite', families: [4, 6], keep: false, json: false };
 
 test.each([
   [[], {}],
   [['--nodes', '50'], { nodes: 50 }],
   [['--nodes=1', '--backend=host-gw'], { nodes: 1, backend: 'host-gw' }],
   [['--backend', 'vxlan', '--keep', '--json'], { keep: true, json: true }],
+  [['--store', 'etcd', '--nodes', '2'], { store: 'etcd', nodes: 2 }],
   [['--ipv4-only'], { families: [4] }],
   [['--ipv6-only', '--ipv6-only'], { families: [6] }],
 ])('parseDemoArguments() reads %j', (args, changed) => {
@@ -26,6 +27,7 @@ test.each([
   [['--nodes='], "'--nodes' must be a number from 1 to 50, found ''"],
   [['--nodes'], "'--nodes' must be a number from 1 to 50, found nothing"],
   [['--backend', 'udp'], "'--backend' must be vxlan or host-gw, found 'udp'"],
+  [['--store', 'zk'], "'--store' must be one of sqlite, etcd, kube, found 'zk'"],
   [['--keep=yes'], "'--keep' takes no value, found 'yes'"],
   [['--ipv4-only', '--ipv6-only'], "'--ipv4-only' and '--ipv6-only' leave no family"],
   [['--node', '3'], "Unknown argument '--node' (see 'flannelette demo --help')"],
