@@ -19,6 +19,9 @@ async function main(args: readonly string[]): Promise<number> {
       return (await import('./cleanup/command.ts')).cleanupCommand(rest);
     case 'demo':
       return (await import('./cli/demo/command.ts')).demoCommand(rest);
+    // Of the agent itself, not for people: see there.
+    case 'kube-credentials':
+      return (await import('./store/kube/credentials-command.ts')).kubeCredentialsCommand(rest);
     case 'help':
       console.log((await import('./config/help.ts')).formatHelp());
       return 0;

@@ -107,6 +107,10 @@ export class Agent {
         const { current } = this.#underlay;
         if (current !== undefined) this.#requestLease(current);
       },
+      onPublicAddresses: (addresses) => {
+        this.#underlay.setPublicAddresses(addresses);
+        this.#host.trigger('public address in the lease store');
+      },
       onStatus: ({ problem: trouble }) => this.#parts.journal.problem('store', trouble),
     });
     this.#host.trigger('start');
@@ -277,6 +281,7 @@ export class Agent {
     onWork(pass.created + pass.updated + pass.removed);
     this.#forgetFormerLinks(pass);
     if (this.#readyAfterMs !== undefined || !this.readiness().ready) return;
+    this.#parts.source.networkUp?.();
     this.#readyAfterMs = Math.round(this.#parts.uptimeMs());
     journal.ready(this.#readyAfterMs, this.#leases?.peers.size ?? 0);
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { classify, type Family, type Ip } from '../model/ip.ts';
+import type { PublicAddresses } from '../model/lease-source.ts';
 import { type Problem, problem } from '../model/problem.ts';
 import type { Result } from '../model/result.ts';
 import type { InterfaceChoice } from '../model/settings.ts';
@@ -40,12 +41,24 @@ export interface UnderlayFollowerOptions {
 /** The underlay as it is chosen now. */
 export class UnderlayFollower {
   readonly #options: UnderlayFollowerOptions;
+  #choice: InterfaceChoice;
   #current: Underlay | undefined;
   #problem: Problem | undefined;
   #lack: Problem | undefined;
 
   constructor(options: UnderlayFollowerOptions) {
     this.#options = options;
+    this.#choice = options.choice;
+  }
+
+  /** What the store says of the node's public addresses goes before what the flags say, as in flannel. */
+  setPublicAddresses({ ipv4, ipv6 }: PublicAddresses): void {
+    const { choice } = this.#options;
+    this.#choice = {
+      ...choice,
+      publicIpv4: ipv4 ?? choice.publicIpv4,
+      publicIpv6: ipv6 ?? choice.publicIpv6,
+    };
   }
 
   /** The last good choice: it stays while the interface is away. */
@@ -60,7 +73,8 @@ export class UnderlayFollower {
 
   /** Whether an event may change the choice. Pods and other programs' routes come and go without being asked about. */
   concerns(event: HostEvent): boolean {
-    const { needsOnLink, choice } = this.#options;
+    const { needsOnLink } = this.#options;
+    const choice = this.#choice;
     if (event.kind === 'route') return needsOnLink || choice.canReach !== undefined || event.isDefault;
     if (this.#current === undefined || this.problem !== undefined) return true;
     return this.isChosen(event);
@@ -78,7 +92,8 @@ export class UnderlayFollower {
    * @param peers the addresses of which it may matter whether they are on-link
    */
   refresh(peers: Iterable<Ip>): boolean {
-    const { choice, families, needsOnLink, readHost } = this.#options;
+    const { families, needsOnLink, readHost } = this.#options;
+    const choice = this.#choice;
     const snapshot = readHost(choice.canReach);
     if (!snapshot.ok) {
       this.#problem = snapshot.error;

@@ -38,12 +38,20 @@ export interface LeaseChange {
   readonly changed: ReadonlySet<string> | 'all';
 }
 
+/** What the store says about the node's own addresses, as `--public-ip` and `--public-ipv6` would. */
+export interface PublicAddresses {
+  readonly ipv4: Ip | undefined;
+  readonly ipv6: Ip | undefined;
+}
+
 /** The state of a store's connection, for the status. */
 export interface LeaseSourceStatus {
   /** Such as `sqlite /var/lib/flannelette/leases.db`. */
   readonly name: string;
   /** What is wrong with it now, if anything. The last good leases stay in use. */
   readonly problem: Problem | undefined;
+  /** When it was last heard of, in milliseconds since the epoch, if it is one that is heard of all the time. */
+  readonly heardAtMs?: number | undefined;
 }
 
 /** Who listens to a store. */
@@ -52,6 +60,8 @@ export interface LeaseListener {
   readonly onLeases: (change: LeaseChange) => void;
   /** The own lease is gone or now another's: the agent acquires again. */
   readonly onOwnLeaseLost: (reason: string) => void;
+  /** The store says by which addresses peers reach this node, or no longer says so. */
+  readonly onPublicAddresses?: (addresses: PublicAddresses) => void;
   /** The store came into trouble or out of it. */
   readonly onStatus: (status: LeaseSourceStatus) => void;
 }
@@ -67,6 +77,8 @@ export interface LeaseSource {
   /** Reads everything again, and tells the listener even if nothing has changed: it asked for a second opinion. */
   refresh(): void;
   status(): LeaseSourceStatus;
+  /** The node's network works: a store that others wait at may tell them. */
+  networkUp?(): void;
   /** When the own lease expires as it was renewed last, in milliseconds since the epoch; if held, and if ever. */
   ownExpiryMs(): number | undefined;
   close(): void;

@@ -26,6 +26,20 @@ export const REMEDIES = {
   'removal-held': 'Nothing to do if the cluster really shrank: the next complete list confirms it',
   'network-missing': "Write the network's configuration to the key named here; the agent waits for it",
   'network-invalid': "Put the network's configuration right where it is kept; the agent waits for it",
+  'credentials-missing':
+    'Name a kubeconfig with --kubeconfig-file; one that comes later is found (K3s writes its own at its first start)',
+  'credentials-invalid': 'Put the kubeconfig right; it is read again by itself',
+  'store-denied': 'Renew the credentials, or grant what k3s/rbac.yaml lists',
+  'store-untrusted':
+    'Check the certificate authority in the credentials, and that the address is that of the API server',
+  'clock-wrong': 'Set the clock of this node (timedatectl, chronyc); certificates are judged by it',
+  'node-missing':
+    'Start the kubelet (K3s) of this node, or set NODE_NAME to its name; the agent waits for it',
+  'pod-cidr-missing':
+    'Let the controller manager assign one (--allocate-node-cidrs; K3s does), or set spec.podCIDR; the agent waits for it',
+  'pod-cidr-invalid': 'Make Network in net-conf.json hold the podCIDRs of the cluster (K3s: --cluster-cidr)',
+  'lease-contested': 'Give one of the two nodes another podCIDR: delete its Node and let it register again',
+  'store-restored': 'Nothing to do: the agent goes on by itself when the lease store can be reached',
   'store-unavailable': 'Check the lease store; the data plane keeps working meanwhile',
   'store-corrupt': 'Stop all agents of this machine, move the lease database away and start them again',
   'store-version': 'Upgrade flannelette: the lease database was written by a newer version',

@@ -24,7 +24,16 @@ const CANONICAL = new RegExp(
     `(?:,"BackendData":${VTEP})?(?:,"BackendV6Data":${VTEP})?\\}$`,
 );
 
+const CANONICAL_VTEP = new RegExp(`^${VTEP}$`);
+
 const VNI_MAX = 0xff_ff_ff;
+
+/** VXLAN backend data by itself if it is canonical and sound, as an annotation holds it. */
+export function parseCanonicalVtep(text: string): Vtep | undefined {
+  const [, vni, mac] = CANONICAL_VTEP.exec(text) ?? [];
+  const vtep = vtepOf(vni, mac);
+  return vtep === 'wrong' ? undefined : vtep;
+}
 
 /**
  * The attributes if they are canonical and nothing is wrong with them, else `undefined`: then the long way

@@ -124,6 +124,13 @@ export class LeaseBook {
     return { set: { peers: this.#peers, refused: this.#refused, synced: true }, changed };
   }
 
+  /** Who claims what this node holds, and is refused for it. */
+  rivals(): Pick<RawLease, 'node' | 'order'>[] {
+    const own = this.#own;
+    if (own === undefined) return [];
+    return [...this.#odd.values()].filter(({ judged }) => judged !== undefined && claimsMeet(judged, own));
+  }
+
   /** Makes the next {@link take} tell everything, as the first one does. */
   retell(): void {
     this.#isTold = false;

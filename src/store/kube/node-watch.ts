@@ -1,0 +1,271 @@
+/**
+ * All Nodes, listed once and then followed: the list comes as the beginning of the watch where the server can do so
+ * (KEP-3157), else in pages. Whatever breaks is taken up again where it was, or from the beginning.
+ *
+ * @module
+ */
+import { backOffMs } from '../../model/back-off.ts';
+import type { Clock, Timer } from '../../model/clock.ts';
+import { fail, ok, type Result } from '../../model/result.ts';
+import type { KubeApi } from './api.ts';
+import { EventReader, type NodeSink } from './event-reader.ts';
+import { type Asked, failureOfForm, type KubeFailure } from './failure.ts';
+import { PROTOBUF, PROTOBUF_STREAM, readPage, readSingle } from './message.ts';
+import type { NodeFilter } from './node.ts';
+import { Silence } from './silence.ts';
+
+/** Who hears of Nodes, and of how the server is. */
+export interface WatchSink extends NodeSink {
+  /** All that has arrived by now was told. */
+  settled(): void;
+  /** The server answers again. */
+  recovered(): void;
+  failed(failure: KubeFailure): void;
+}
+
+/** What a {@link NodeWatch} needs. */
+export interface NodeWatchOptions {
+  readonly api: KubeApi;
+  readonly filter: NodeFilter;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly sink: WatchSink;
+}
+
+/** A page of Nodes as kubelets leave them has half a megabyte. */
+const PAGE_NODES = 50;
+
+/** The server ends a watch by itself after this time, as client-go asks it to: five to ten minutes. */
+const WATCH_S_MIN = 300;
+
+/** A server tells a watch that it is alive (a bookmark) about once a minute. */
+const SILENCE_MS = 90_000;
+
+/** A list that comes as a watch does not pause that long: a server older than 1.27 takes the wish for nothing. */
+const LIST_SILENCE_MS = 10_000;
+
+/** The longest pauses: a server that is back is found within two seconds. */
+const PAUSE_MS_MAX = { away: 1_800, denied: 5_000 } as const;
+
+/** A server may name a pause, but not one that takes the node off for long. */
+const RETRY_AFTER_MS_MAX = 30_000;
+
+/** A watch that ends sooner has not worked. */
+const WORTHWHILE_MS = 1_000;
+
+/** How often a server may be busy before everything is listed again. */
+const BUSY_MAX = 4;
+
+const READ = 'read its node';
+const LIST = 'list nodes';
+const WATCH = 'watch nodes';
+
+/** The loop that lists and watches. */
+export class NodeWatch {
+  readonly #options: NodeWatchOptions;
+  /** Up to which everything is known; `undefined` before a list is complete. */
+  #version: string | undefined;
+  #failures = 0;
+  #abort: AbortController | undefined;
+  #wake: (() => void) | undefined;
+  #isClosed = false;
+  /** Somebody wants a new list. */
+  #isRestarted = false;
+  #isPaged = false;
+  #heardMs: number | undefined;
+
+  constructor(options: NodeWatchOptions) {
+    this.#options = options;
+  }
+
+  /** When the server was last heard of, in milliseconds since the epoch. */
+  get heardAtMs(): number | undefined {
+    return this.#heardMs;
+  }
+
+  /** Begins; never ends before {@link close}. */
+  start(): void {
+    void this.#run();
+  }
+
+  /** Everything is listed again, from now on. */
+  relist(): void {
+    this.#isRestarted = true;
+    this.#abort?.abort();
+    this.#wake?.();
+  }
+
+  /** Ends it for good. */
+  close(): void {
+    this.#isClosed = true;
+    this.#abort?.abort();
+    this.#wake?.();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed) {
+      if (this.#isRestarted) this.#version = undefined;
+      this.#isRestarted = false;
+      const isList = this.#version === undefined;
+      const own = isList ? await this.#readOwn() : ok(undefined);
+      if (this.#isClosed) return;
+      const done = own.ok ? await (isList && this.#isPaged ? this.#listPages() : this.#follow(isList)) : own;
+      if (this.#isClosed) return;
+      if (done.ok) this.#failures = 0;
+      else if (!this.#isRestarted) await this.#recover(done.error, isList);
+    }
+  }
+
+  async #recover(failure: KubeFailure, isList: boolean): Promise<void> {
+    const { kind, retryAfterMs } = failure;
+    this.#failures++;
+    // Gone, or from the future: a server whose memory was set back has never heard of our version.
+    if (kind === 'gone' || (kind === 'busy' && this.#failures >= BUSY_MAX)) this.#version = undefined;
+    // A stream that ends is nothing to tell of, if the next one begins.
+    if (kind !== 'gone' && (this.#failures > 1 || isList)) this.#options.sink.failed(failure);
+    await this.#pause(kind === 'denied' ? PAUSE_MS_MAX.denied : PAUSE_MS_MAX.away, retryAfterMs);
+  }
+
+  async #pause(longestMs: number, retryAfterMs = 0): Promise<void> {
+    const { clock, random } = this.#options;
+    const delayMs = Math.max(
+      backOffMs(this.#failures, { random, longestMs }),
+      Math.min(retryAfterMs, RETRY_AFTER_MS_MAX),
+    );
+    let timer: Timer | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = clock.schedule(delayMs, resolve);
+    });
+    timer?.cancel();
+    this.#wake = undefined;
+  }
+
+  /** One watch to its end, which begins with a list if nothing is known yet. */
+  async #follow(isList: boolean): Promise<Result<void, KubeFailure>> {
+    const { api, clock, random, sink } = this.#options;
+    const abort = new AbortController();
+    this.#abort = abort;
+    const opened = await api.stream({
+      method: 'GET',
+      path: `/api/v1/nodes?${watchQuery(isList ? undefined : this.#version, random)}`,
+      accept: PROTOBUF_STREAM,
+      what: isList ? LIST : WATCH,
+      operation: 'read',
+      signal: abort.signal,
+    });
+    if (!opened.ok) {
+      // A server that does not know the wish says so (KEP-3157 is optional).
+      if (isList && opened.error.kind === 'refused') this.#isPaged = true;
+      return this.#isPaged && isList ? ok(undefined) : opened;
+    }
+    sink.recovered();
+    const startMs = clock.monotonicMs();
+    const events = new EventReader({ ...this.#options, isList });
+    const silence = new Silence(clock, isList ? LIST_SILENCE_MS : SILENCE_MS, () => abort.abort());
+    const ended = await this.#read(opened.value, events, silence);
+    silence.stop();
+    if (isList && !events.isListed && silence.isOver) this.#isPaged = true;
+    if (!ended.ok) return ended;
+    const isShort = clock.monotonicMs() - startMs < WORTHWHILE_MS;
+    if (!events.isComplete || (isList && !events.isListed) || isShort)
+      return fail(failureOfForm('an answer that ended too early', this.#asked(WATCH)));
+    return ok(undefined);
+  }
+
+  async #read(
+    body: AsyncIterable<Uint8Array>,
+    events: EventReader,
+    silence: Silence,
+  ): Promise<Result<void, KubeFailure>> {
+    const { sink, clock } = this.#options;
+    try {
+      for await (const chunk of body) {
+        if (this.#isClosed) return ok(undefined);
+        this.#heardMs = clock.nowMs();
+        this.#failures = 0;
+        const failure = events.push(chunk, this.#asked(WATCH));
+        if (events.isListed) silence.limit(SILENCE_MS);
+        silence.heard();
+        if (events.version !== undefined) this.#version = events.version;
+        sink.settled();
+        if (failure !== undefined) {
+          // What could not be read may have been anything: only a list is sure.
+          if (failure.kind === 'unreachable') this.#version = undefined;
+          return fail(failure);
+        }
+      }
+      return ok(undefined);
+    } catch {
+      return fail(failureOfForm('no answer any more', this.#asked(WATCH)));
+    }
+  }
+
+  /** The own Node before all others: the agent waits for it, and a long list takes a while. */
+  async #readOwn(): Promise<Result<void, KubeFailure>> {
+    const { api, filter, sink } = this.#options;
+    const path = `/api/v1/nodes/${encodeURIComponent(filter.own)}`;
+    const answer = await api.ask({ method: 'GET', path, accept: PROTOBUF, what: READ, operation: 'own' });
+    if (answer.ok) {
+      const node = readSingle(answer.value, filter);
+      if (node === undefined) return fail(failureOfForm('a Node that cannot be read', this.#asked(READ)));
+      sink.put(node);
+    } else {
+      if (answer.error.kind !== 'not-found') return answer;
+      sink.gone(filter.own);
+    }
+    sink.recovered();
+    sink.settled();
+    return ok(undefined);
+  }
+
+  /** The list in pages, for servers that cannot begin a watch with it. */
+  async #listPages(): Promise<Result<void, KubeFailure>> {
+    const { api, filter, sink, clock } = this.#options;
+    const names = new Set<string>();
+    let next = '';
+    let version: string | undefined;
+    do {
+      const query = new URLSearchParams({
+        limit: String(PAGE_NODES),
+        ...(next === '' ? {} : { continue: next }),
+      });
+      const path = `/api/v1/nodes?${query}`;
+      const answer = await api.ask({ method: 'GET', path, accept: PROTOBUF, what: LIST, operation: 'read' });
+      if (!answer.ok) return answer;
+      const page = readPage(answer.value, filter);
+      if (page === undefined) return fail(failureOfForm('a list that cannot be read', this.#asked(LIST)));
+      this.#heardMs = clock.nowMs();
+      sink.recovered();
+      version ??= page.resourceVersion;
+      next = page.next;
+      for (const node of page.nodes) {
+        names.add(node.name);
+        sink.put(node);
+      }
+    } while (next !== '' && !this.#isClosed);
+    this.#version = version;
+    sink.listed(names);
+    sink.settled();
+    return ok(undefined);
+  }
+
+  #asked(what: string): Asked {
+    return { what, server: this.#options.api.server ?? '', files: [] };
+  }
+}
+
+function watchQuery(version: string | undefined, random: () => number): URLSearchParams {
+  const query = new URLSearchParams({
+    watch: 'true',
+    allowWatchBookmarks: 'true',
+    timeoutSeconds: String(Math.round(WATCH_S_MIN * (1 + random()))),
+  });
+  if (version === undefined) {
+    query.set('sendInitialEvents', 'true');
+    query.set('resourceVersionMatch', 'NotOlderThan');
+  } else {
+    query.set('resourceVersion', version);
+  }
+  return query;
+}
