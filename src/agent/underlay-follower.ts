@@ -119,7 +119,7 @@ export class UnderlayFollower {
     const now =
       before === undefined
         ? withRemembered(selected.value, this.#options)
-        : keepAnswers(keepAddresses(selected.value, before, isThere), before, peers);
+        : keepAnswers(keepAddresses(selected.value, { before, isThere, choice }), before, peers);
     this.#current = now;
     this.#lack = lackOf(now, families, isThere);
     return before === undefined || !sameUnderlay(before, now);
@@ -152,16 +152,23 @@ function withRemembered(found: Underlay, { remembered, families }: UnderlayFollo
 /** Whether the chosen interface has an address at present. */
 type IsThere = (ip: Ip) => boolean;
 
+interface Kept {
+  readonly before: Underlay;
+  readonly isThere: IsThere;
+  readonly choice: InterfaceChoice;
+}
+
 /**
  * The addresses that are in use stay in use. One that is joined by others is not less good for that; one that
  * goes away is about to come back or to be followed by another (DHCP, a restart of the network service), and
  * without it the node would give up its subnet and with that its pods.
  */
-function keepAddresses(found: Underlay, before: Underlay, isThere: IsThere): Underlay {
+function keepAddresses(found: Underlay, { before, isThere, choice }: Kept): Underlay {
   if (found.name !== before.name) return found;
   const from = (family: Family) => (isKept(found, { before, family, isThere }) ? before : found);
-  const { ipv4, publicIpv4 } = from(4);
-  const { ipv6, publicIpv6 } = from(6);
+  const [{ ipv4 }, { ipv6 }] = [from(4), from(6)];
+  const publicIpv4 = ipv4 && (choice.publicIpv4 ?? ipv4);
+  const publicIpv6 = ipv6 && (choice.publicIpv6 ?? ipv6);
   return { ...found, ipv4, publicIpv4, ipv6, publicIpv6 };
 }
 

@@ -29,7 +29,8 @@ interface Place {
 
 /** SQLite's own files (its `tempfiles.html`), and the one that is touched after a commit. */
 const DATABASE_SUFFIXES = ['-wal', '-shm', '-journal', '-changed'] as const;
-const STATE_FILE = 'node.json';
+/** What the agent keeps in the state directory: itself, and the last good leases. */
+const STATE_FILES = ['node.json', 'leases.tsv'] as const;
 
 /** The first path that is that of another file too, or lies below one as if that were a directory. */
 export function pathConflict(given: GivenFlags, paths: Paths): ConfigError | undefined {
@@ -50,11 +51,12 @@ export function pathConflict(given: GivenFlags, paths: Paths): ConfigError | und
 
 function placesOf(paths: Paths): Place[] {
   const of = (flag: PathFlag, file: string): Place => ({ flag, file: normal(file) });
-  const stateFile = `${normal(paths['state-dir'])}/${STATE_FILE}`;
   return [
     of('net-config-path', paths['net-config-path']),
     ...databasePlaces(paths['lease-db']),
-    { flag: 'state-dir', file: stateFile, part: STATE_FILE },
+    ...STATE_FILES.map((part): Place => {
+      return { flag: 'state-dir', file: `${normal(paths['state-dir'])}/${part}`, part };
+    }),
     of('subnet-file', paths['subnet-file']),
     of('socket', paths.socket),
   ];

@@ -9,6 +9,8 @@ import { type Problem, problem } from '../../model/problem.ts';
 import { fail, ok, type Result } from '../../model/result.ts';
 import type { KubeStoreSettings, PodName } from '../../model/settings.ts';
 import { quoted } from '../printable.ts';
+import { LeaseFile } from '../remembered/lease-file.ts';
+import { RememberingSource } from '../remembered/source.ts';
 import { KubeApi } from './api.ts';
 import { CredentialSource } from './credentials.ts';
 import { PROTOBUF, readPodNode } from './message.ts';
@@ -24,7 +26,11 @@ export function openKubeStore(settings: KubeStoreSettings, tools: StoreTools): L
     name: `kubernetes ${apiUrl ?? ''}`.trim(),
     readNetwork: undefined,
     readNodeName: pod && (() => nodeOf(pod, api)),
-    source: ({ node, network }) => new KubeLeaseSource({ api, settings, node, network, clock, random, log }),
+    source: ({ node, network }) => {
+      const inner = new KubeLeaseSource({ api, settings, node, network, clock, random, log });
+      const file = new LeaseFile({ directory: tools.settings.stateDir, node, store: 'kube' });
+      return new RememberingSource({ inner, file, node, network, clock, random, log });
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import type { NetworkConfig } from '../../model/network.ts';
 import type { Problem } from '../../model/problem.ts';
 import { ok, type Result } from '../../model/result.ts';
 import { judgeLease } from '../accept.ts';
+import { subnetsOf } from '../remembered/restored-lease.ts';
 import { ANNOTATION, addressIn, annotationFaults, leaseOf, ownAnnotations } from './annotations.ts';
 import type { KubeNode } from './node.ts';
 import { ownLease } from './own-subnets.ts';
@@ -154,8 +155,4 @@ export class OwnNode {
     };
     publisher.setWanted(wanted);
   }
-}
-
-function subnetsOf({ ipv4, ipv6 }: Lease): string {
-  return [ipv4?.subnet, ipv6?.subnet].filter((subnet) => subnet !== undefined).join(' and ') || 'none';
 }
