@@ -43,6 +43,7 @@ const WITNESSES = {
   tcpdump: 'tcpdump',
   ethtool: 'ethtool',
   strace: 'strace',
+  faketime: 'faketime',
 };
 
 /**

@@ -36,7 +36,16 @@ const AREAS: Readonly<Record<string, Area>> = {
     types: ['src/reconcile/target.ts', 'src/underlay/snapshot.ts'],
   },
   'src/store': {
-    values: ['src/model', 'src/ipam', 'src/clock.ts', 'src/write-file.ts', 'valibot', 'bun:sqlite', 'node:*'],
+    values: [
+      'src/model',
+      'src/ipam',
+      'src/clock.ts',
+      'src/write-file.ts',
+      'valibot',
+      'bun:sqlite',
+      '@kubernetes/client-node',
+      'node:*',
+    ],
     types: ['src/reconcile/target.ts'],
   },
   'src/removal': { values: ['src/model'], types: ['src/reconcile/target.ts'] },
@@ -85,6 +94,8 @@ const ONLY_IN: Readonly<Record<string, string>> = {
   'bun:ffi': 'ffi/libc.ts',
   'bun:sqlite': 'src/store/sqlite',
   hono: 'src/http',
+  // Eight megabytes where it is loaded, so only a process that ends at once does.
+  '@kubernetes/client-node': 'src/store/kube/credentials-command.ts',
 };
 
 /** Imported by no file: it is where the program begins. */

@@ -56,6 +56,8 @@ export class Reconciler {
   #wake: Timer | undefined;
   #audit: Timer | undefined;
   #fullPassDone = false;
+  /** The same, if the leases were not complete yet. */
+  #hasLooked = false;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -130,7 +132,7 @@ export class Reconciler {
 
   /** How many known peers are not in the kernel yet, those that fail among them. */
   get pendingPeers(): number {
-    if (!this.#fullPassDone) return this.#leases?.peers.size ?? 0;
+    if (!this.#hasLooked) return this.#leases?.peers.size ?? 0;
     let pending = 0;
     for (const peer of this.#table.peers()) if (!this.#table.isApplied(peer)) pending++;
     const { names } = this.#dirt;
@@ -207,6 +209,7 @@ export class Reconciler {
     const pass = new Pass(dirt.cause, startMs);
     const leases = this.#leases;
     await runPass(pass, dirt, { ...this.#passContext(this.#desired), leases });
+    this.#hasLooked ||= dirt.full;
     if (dirt.full) this.#fullPassDone ||= leases.synced;
     if (this.#holds.takeNeed()) onHeld();
     this.#fights.repaired(pass.repairedChanges, clock.monotonicMs());
@@ -249,6 +252,7 @@ export class Reconciler {
     this.#desired = desired;
     this.#claims = claims;
     this.#fullPassDone = false;
+    this.#hasLooked = false;
   }
 
   #passContext(desired: DesiredState): Omit<PassContext, 'leases'> {
@@ -271,7 +275,7 @@ export class Reconciler {
   }
 
   #progress(): ProgressOptions {
-    return { table: this.#table, retries: this.#peerRetries, isSettled: this.#fullPassDone };
+    return { table: this.#table, retries: this.#peerRetries, isSettled: this.#hasLooked };
   }
 
   #planAudit(costMs: number): void {

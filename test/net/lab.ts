@@ -30,10 +30,10 @@ export interface LabOptions {
   readonly backend?: Readonly<Record<string, unknown>>;
   /** Further members of net-conf.json, which come last. */
   readonly netConfig?: Readonly<Record<string, unknown>>;
-  /** Flags that name the lease store and the network's configuration; a database and net-conf.json if absent. */
-  readonly storeArguments?: readonly string[];
   /** The command that is started with `run` and flags; the built executable if absent. */
   readonly command?: readonly string[];
+  /** The flags of the lease store; a file of the laboratory if absent. */
+  readonly storeArguments?: readonly string[];
 }
 
 /** Makes the underlay and writes net-conf.json. No agent runs yet. */
@@ -48,9 +48,9 @@ export async function createLab(options: LabOptions): Promise<Lab> {
   try {
     // An agent must not outlive a test process that is killed.
     const mortal = ['setpriv', '--pdeathsig', 'KILL', '--', ...command];
-    const site = makeSite(directory, { families, backend, netConfig, command: mortal });
-    const { storeArguments = site.storeArguments } = options;
-    return new Lab({ ...site, storeArguments }, await buildUnderlay({ nodes: options.nodes, families }));
+    const { storeArguments } = options;
+    const site = makeSite(directory, { families, backend, netConfig, command: mortal, storeArguments });
+    return new Lab(site, await buildUnderlay({ nodes: options.nodes, families }));
   } catch (error) {
     rmSync(directory, { recursive: true, force: true });
     throw error;

@@ -17,14 +17,20 @@ export interface PodNetwork {
   readonly netConfig?: Readonly<Record<string, unknown>>;
 }
 
+/** What agents are started with. */
+export interface SiteOptions extends PodNetwork {
+  readonly command: readonly string[];
+  /** The flags of a lease store; a file in the directory if absent. */
+  readonly storeArguments?: readonly string[] | undefined;
+}
+
 /** Writes net-conf.json into the directory and says how agents find it and their leases. */
-export function makeSite(
-  directory: string,
-  { command, ...network }: PodNetwork & { readonly command: readonly string[] },
-): Site {
+export function makeSite(directory: string, options: SiteOptions): Site {
+  const { command, storeArguments: given, ...network } = options;
   const netConfigPath = join(directory, 'net-conf.json');
   writeFileSync(netConfigPath, `${JSON.stringify(netConfOf(network), undefined, 2)}\n`);
-  const storeArguments = ['--net-config-path', netConfigPath, '--lease-db', join(directory, 'leases.db')];
+  const store = given ?? ['--lease-db', join(directory, 'leases.db')];
+  const storeArguments = ['--net-config-path', netConfigPath, ...store];
   return { directory, command, storeArguments };
 }
 

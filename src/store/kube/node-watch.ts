@@ -159,13 +159,18 @@ export class NodeWatch {
       if (isList && opened.error.kind === 'refused') this.#isPaged = true;
       return this.#isPaged && isList ? ok(undefined) : opened;
     }
-    sink.recovered();
+    if (!isList) sink.recovered();
     const startMs = clock.monotonicMs();
     const events = new EventReader({ ...this.#options, isList });
     const silence = new Silence(clock, isList ? LIST_SILENCE_MS : SILENCE_MS, () => abort.abort());
     const ended = await this.#read(opened.value, events, silence);
     silence.stop();
-    if (isList && !events.isListed && silence.isOver) this.#isPaged = true;
+    // It may begin the list and find out that it cannot: its etcd is too old (`RequestWatchProgress is disabled`).
+    const isRefused = !ended.ok && ended.error.kind !== 'unreachable' && ended.error.kind !== 'gone';
+    if (isList && !events.isListed && (silence.isOver || isRefused)) {
+      this.#isPaged = true;
+      return ok(undefined);
+    }
     if (!ended.ok) return ended;
     const isShort = clock.monotonicMs() - startMs < WORTHWHILE_MS;
     if (!events.isComplete || (isList && !events.isListed) || isShort)
@@ -214,7 +219,6 @@ export class NodeWatch {
       if (answer.error.kind !== 'not-found') return answer;
       sink.gone(filter.own);
     }
-    sink.recovered();
     sink.settled();
     return ok(undefined);
   }
@@ -232,11 +236,12 @@ export class NodeWatch {
       });
       const path = `/api/v1/nodes?${query}`;
       const answer = await api.ask({ method: 'GET', path, accept: PROTOBUF, what: LIST, operation: 'read' });
+      // Another server may answer next time.
+      if (!answer.ok) this.#isPaged = false;
       if (!answer.ok) return answer;
       const page = readPage(answer.value, filter);
       if (page === undefined) return fail(failureOfForm('a list that cannot be read', this.#asked(LIST)));
       this.#heardMs = clock.nowMs();
-      sink.recovered();
       version ??= page.resourceVersion;
       next = page.next;
       for (const node of page.nodes) {

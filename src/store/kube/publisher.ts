@@ -45,14 +45,22 @@ const PAUSE_MS_MAX = 5_000;
 /** Somebody who changes the Node back within this time of our patch is at work. */
 const CALM_MS = 10_000;
 
+interface Patch {
+  readonly body: string;
+  /** The same for patches that are to bring about the same. */
+  readonly purpose: string;
+}
+
 /** See the module. */
 export class Publisher {
   readonly #options: PublisherOptions;
   #node: KubeNode | undefined;
   #wanted: Published | undefined;
   #isPatching = false;
-  #failures = 0;
-  #patchedMs = Number.NEGATIVE_INFINITY;
+  /** How often the same was tried in a row, be it in vain or changed back by somebody. */
+  #attempts = 0;
+  #tried: string | undefined;
+  #triedMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #isClosed = false;
 
@@ -79,36 +87,40 @@ export class Publisher {
   }
 
   #look(): void {
-    if (this.#isPatching || this.#timer !== undefined || this.#isClosed) return;
-    if (this.#nextPatch() === undefined) {
-      this.#options.onProblem(undefined);
-      return;
+    if (this.#isPatching || this.#isClosed) return;
+    const next = this.#nextPatch();
+    if (next !== undefined && next.purpose !== this.#tried) {
+      this.#attempts = 0;
+      this.#timer?.cancel();
+      this.#timer = undefined;
     }
+    if (next === undefined) this.#options.onProblem(undefined);
+    if (next === undefined || this.#timer !== undefined) return;
     const { clock, random } = this.#options;
-    const sinceMs = clock.monotonicMs() - this.#patchedMs;
-    if (sinceMs > CALM_MS) this.#failures = 0;
-    if (this.#failures === 0) {
+    if (clock.monotonicMs() - this.#triedMs > CALM_MS) this.#attempts = 0;
+    if (this.#attempts === 0) {
       void this.#patch();
       return;
     }
-    this.#timer = clock.schedule(backOffMs(this.#failures, { random, longestMs: PAUSE_MS_MAX }), () => {
+    this.#timer = clock.schedule(backOffMs(this.#attempts, { random, longestMs: PAUSE_MS_MAX }), () => {
       this.#timer = undefined;
       void this.#patch();
     });
   }
 
   /** The annotations first: peers wait for them. */
-  #nextPatch(): string | undefined {
+  #nextPatch(): Patch | undefined {
     if (this.#node === undefined || this.#wanted === undefined) return undefined;
     const { annotations, status } = this.#node;
     const { prefix, clock } = this.#options;
     const patch = annotationPatch(this.#wanted.annotations, { annotations, prefix });
-    if (patch !== undefined || !this.#wanted.isNetworkUp) return patch;
+    if (patch !== undefined) return { body: patch, purpose: patch };
+    if (!this.#wanted.isNetworkUp) return undefined;
     const { networkUnavailable } = status ?? {};
     if (networkUnavailable?.status === CONDITION.status) return undefined;
     const now = new Date(clock.nowMs()).toISOString().replace(/\.\d+Z$/, 'Z');
     const condition = { ...CONDITION, lastHeartbeatTime: now, lastTransitionTime: now };
-    return JSON.stringify({ status: { conditions: [condition] } });
+    return { body: JSON.stringify({ status: { conditions: [condition] } }), purpose: CONDITION.type };
   }
 
   async #patch(): Promise<void> {
@@ -116,20 +128,21 @@ export class Publisher {
     const patch = this.#nextPatch();
     if (patch === undefined || this.#isClosed) return;
     this.#isPatching = true;
+    this.#tried = patch.purpose;
     const answer = await api.ask({
       method: 'PATCH',
       path: `/api/v1/nodes/${encodeURIComponent(filter.own)}/status`,
       accept: PROTOBUF,
-      patch,
+      patch: patch.body,
       what: `patch the status of node ${filter.own}`,
       operation: 'acquire',
     });
     this.#isPatching = false;
     if (this.#isClosed) return;
-    this.#failures++;
+    this.#attempts++;
+    this.#triedMs = clock.monotonicMs();
     const node = answer.ok ? readSingle(answer.value, filter) : undefined;
     if (node !== undefined) {
-      this.#patchedMs = clock.monotonicMs();
       onProblem(undefined);
       // The watch says the same, maybe later.
       this.#node = node;

@@ -203,6 +203,7 @@ export class KubeLeaseSource implements LeaseSource {
     for (const name of this.#book.nodes()) if (!names.has(name)) this.#book.remove(name);
     if (!names.has(this.#options.node)) this.#own.gone();
     this.#isSynced = true;
+    this.#setProblem('read', undefined);
     this.#ownIsKnown();
   }
 
