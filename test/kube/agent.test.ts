@@ -22,7 +22,8 @@ const nodes = (): readonly [LabNode, LabNode, LabNode] => [
 ];
 
 function macOf(node: LabNode, device: string): unknown {
-  return node.ip('link', 'show', device)[0]?.['address'];
+  const [{ address } = {}] = node.ip('link', 'show', device);
+  return address;
 }
 
 function routesOf(node: LabNode): unknown[] {
@@ -154,8 +155,8 @@ describe('Nodes', () => {
     const status = await one.agent.status();
     expect(status?.refused.map(({ node }) => node).sort()).toEqual(['broken', 'elsewhere', 'later']);
     expect(routesOf(one)).not.toContain('10.42.51.0/24');
-    const via = one.ip('-4', 'route', 'show', '10.42.2.0/24')[0]?.['gateway'];
-    expect(via).toBe('10.42.2.0');
+    const [{ gateway } = {}] = one.ip('-4', 'route', 'show', '10.42.2.0/24');
+    expect(gateway).toBe('10.42.2.0');
     // The younger is refused by the node that it claims from, too, which stays ready.
     expect((await two.agent.get('/readyz'))?.status).toBe(200);
     for (const name of ['bare', 'broken', 'elsewhere', 'later', 'good']) await kube.deleteNode(name);

@@ -30,8 +30,8 @@ export async function kubeCredentialsCommand([kubeconfig]: readonly string[]): P
 }
 
 async function answerFor(kubeconfig: string | undefined): Promise<CredentialsAnswer> {
-  const isPod =
-    process.env['KUBERNETES_SERVICE_HOST'] !== undefined && existsSync(`${SERVICE_ACCOUNT}/token`);
+  const { KUBERNETES_SERVICE_HOST: host } = process.env;
+  const isPod = host !== undefined && existsSync(`${SERVICE_ACCOUNT}/token`);
   if (kubeconfig === undefined && isPod) return await ofPod();
   const file = kubeconfig ?? K3S_KUBECONFIG;
   if (existsSync(file)) return await ofFile(file);

@@ -10,8 +10,9 @@ import { fail, ok, type Result } from '../../model/result.ts';
 import type { KubeApi } from './api.ts';
 import { EventReader, type NodeSink } from './event-reader.ts';
 import { type Asked, failureOfForm, type KubeFailure } from './failure.ts';
-import { PROTOBUF, PROTOBUF_STREAM, readPage, readSingle } from './message.ts';
+import { PROTOBUF_STREAM } from './message.ts';
 import type { NodeFilter } from './node.ts';
+import { LIST, listNodes, readOwnNode } from './node-list.ts';
 import { Silence } from './silence.ts';
 
 /** Who hears of Nodes, and of how the server is. */
@@ -31,9 +32,6 @@ export interface NodeWatchOptions {
   readonly random: () => number;
   readonly sink: WatchSink;
 }
-
-/** A page of Nodes as kubelets leave them has half a megabyte. */
-const PAGE_NODES = 50;
 
 /** The server ends a watch by itself after this time, as client-go asks it to: five to ten minutes. */
 const WATCH_S_MIN = 300;
@@ -56,8 +54,6 @@ const WORTHWHILE_MS = 1_000;
 /** How often a server may be busy before everything is listed again. */
 const BUSY_MAX = 4;
 
-const READ = 'read its node';
-const LIST = 'list nodes';
 const WATCH = 'watch nodes';
 
 /** The loop that lists and watches. */
@@ -107,7 +103,7 @@ export class NodeWatch {
       if (this.#isRestarted) this.#version = undefined;
       this.#isRestarted = false;
       const isList = this.#version === undefined;
-      const own = isList ? await this.#readOwn() : ok(undefined);
+      const own = isList ? await readOwnNode(this.#options) : ok(undefined);
       if (this.#isClosed) return;
       const done = own.ok ? await (isList && this.#isPaged ? this.#listPages() : this.#follow(isList)) : own;
       if (this.#isClosed) return;
@@ -128,10 +124,8 @@ export class NodeWatch {
 
   async #pause(longestMs: number, retryAfterMs = 0): Promise<void> {
     const { clock, random } = this.#options;
-    const delayMs = Math.max(
-      backOffMs(this.#failures, { random, longestMs }),
-      Math.min(retryAfterMs, RETRY_AFTER_MS_MAX),
-    );
+    const growingMs = backOffMs(this.#failures, { random, longestMs });
+    const delayMs = Math.max(growingMs, Math.min(retryAfterMs, RETRY_AFTER_MS_MAX));
     let timer: Timer | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
@@ -188,8 +182,8 @@ export class NodeWatch {
       for await (const chunk of body) {
         if (this.#isClosed) return ok(undefined);
         this.#heardMs = clock.nowMs();
-        this.#failures = 0;
         const failure = events.push(chunk, this.#asked(WATCH));
+        if (failure === undefined) this.#failures = 0;
         if (events.isListed) silence.limit(SILENCE_MS);
         silence.heard();
         if (events.version !== undefined) this.#version = events.version;
@@ -206,51 +200,20 @@ export class NodeWatch {
     }
   }
 
-  /** The own Node before all others: the agent waits for it, and a long list takes a while. */
-  async #readOwn(): Promise<Result<void, KubeFailure>> {
-    const { api, filter, sink } = this.#options;
-    const path = `/api/v1/nodes/${encodeURIComponent(filter.own)}`;
-    const answer = await api.ask({ method: 'GET', path, accept: PROTOBUF, what: READ, operation: 'own' });
-    if (answer.ok) {
-      const node = readSingle(answer.value, filter);
-      if (node === undefined) return fail(failureOfForm('a Node that cannot be read', this.#asked(READ)));
-      sink.put(node);
-    } else {
-      if (answer.error.kind !== 'not-found') return answer;
-      sink.gone(filter.own);
-    }
-    sink.settled();
-    return ok(undefined);
-  }
-
   /** The list in pages, for servers that cannot begin a watch with it. */
   async #listPages(): Promise<Result<void, KubeFailure>> {
-    const { api, filter, sink, clock } = this.#options;
-    const names = new Set<string>();
-    let next = '';
-    let version: string | undefined;
-    do {
-      const query = new URLSearchParams({
-        limit: String(PAGE_NODES),
-        ...(next === '' ? {} : { continue: next }),
-      });
-      const path = `/api/v1/nodes?${query}`;
-      const answer = await api.ask({ method: 'GET', path, accept: PROTOBUF, what: LIST, operation: 'read' });
-      // Another server may answer next time.
-      if (!answer.ok) this.#isPaged = false;
-      if (!answer.ok) return answer;
-      const page = readPage(answer.value, filter);
-      if (page === undefined) return fail(failureOfForm('a list that cannot be read', this.#asked(LIST)));
-      this.#heardMs = clock.nowMs();
-      version ??= page.resourceVersion;
-      next = page.next;
-      for (const node of page.nodes) {
-        names.add(node.name);
-        sink.put(node);
-      }
-    } while (next !== '' && !this.#isClosed);
-    this.#version = version;
-    sink.listed(names);
+    const { clock, sink } = this.#options;
+    const listed = await listNodes(this.#options, {
+      onPage: () => {
+        this.#heardMs = clock.nowMs();
+      },
+      isOver: () => this.#isClosed || this.#isRestarted,
+    });
+    // Another server may answer next time.
+    if (!listed.ok) this.#isPaged = false;
+    if (!listed.ok) return listed;
+    this.#version = listed.value.version;
+    sink.listed(listed.value.names);
     sink.settled();
     return ok(undefined);
   }
