@@ -34,11 +34,14 @@ export class BenchNode implements Disposable {
     return join(this.directory, name);
   }
 
-  /** Starts the executable as this node's agent, behind what `wrapper` says. */
-  startAgent(wrapper: readonly string[] = []): BenchAgent {
-    const flags = {
+  /** Starts the executable as this node's agent, behind what `wrapper` says; `store` are the flags of another one. */
+  startAgent(wrapper: readonly string[] = [], store?: Readonly<Record<string, string>>): BenchAgent {
+    const database = {
       'lease-db': this.path('leases.db'),
       'net-config-path': this.path('net-conf.json'),
+    };
+    const flags = {
+      ...(store ?? database),
       'subnet-file': this.path('subnet.env'),
       'state-dir': this.path('state'),
       socket: this.path('agent.sock'),

@@ -12,6 +12,7 @@ import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../../src/cli/table.ts';
 import { convergeRows } from './converge.ts';
+import { etcdRows } from './etcd.ts';
 import { idleRows } from './idle.ts';
 import { leaseChangeRows } from './lease-change.ts';
 import { memoryAfterWorkRows, memoryBesideRows, memoryColdRows, memoryRows } from './memory.ts';
@@ -46,6 +47,9 @@ const SECTIONS: readonly Section[] = [
   ...convergence,
   ...(quick ? [0, 100] : [0, 1_000, 5_000]).map(
     (count): Section => [`lease change, ${count} leases`, () => leaseChangeRows(count, times)],
+  ),
+  ...sizes.map(
+    (count): Section => [`etcd, ${count} leases`, () => etcdRows(count, { runs: quick ? 1 : 3, quick })],
   ),
   ['repair, vxlan', () => repairRows('vxlan', times)],
   ['repair, by ip', () => linkFloorRows(times)],

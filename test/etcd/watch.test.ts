@@ -76,6 +76,18 @@ test('the own key is no peer, whoever is first', async () => {
   expect(first.ear.losses).toEqual([]);
 });
 
+test('who listens and asks in one moment reads one list, and never sees itself', async () => {
+  const own = await acquired(lab.open(), 1);
+  await etcd.put(`${SUBNETS}10.3.250.0-24`, flanneld(2));
+  const source = lab.open();
+  const ear = lab.listen(source);
+  expect(keyName(await acquired(source, 1))).toBe(keyName(own));
+  await until('the list', () => ear.changes.length > 0);
+  const told = ear.changes.flatMap(({ set, changed }) => [...set.peers.keys(), ...changed]);
+  expect(told).not.toContain(keyName(own));
+  expect(names(ear)).toEqual(['10.3.250.0-24']);
+});
+
 test('one malformed key does no harm, and is shown', async () => {
   await etcd.put(`${SUBNETS}10.3.1.0-24`, flanneld(1));
   await etcd.put(`${SUBNETS}10.3.7-24`, flanneld(7));

@@ -25,6 +25,8 @@ import {
 /** Keys in one answer: a list of thousands is read without ever being in memory whole. */
 const PAGE = 500;
 
+const NO_PAGE: EtcdFailure = { kind: 'malformed', message: 'No page of a list was read' };
+
 /** When a list was read. */
 export type ListHeader = Pick<RangePage, 'clusterId' | 'revision'>;
 
@@ -45,16 +47,21 @@ export class EtcdClient {
   /** Gives all keys of a range to `see`, as they are at one revision, page by page. */
   async list(keys: KeyRange, see: (keyValue: KeyValue) => void): Promise<Result<ListHeader, EtcdFailure>> {
     let first: RangePage | undefined;
-    let from: string | undefined;
-    do {
-      const body = rangeBody(keys, { limit: PAGE, from, revision: first?.revision });
-      const page = await this.#ask('/v3/kv/range', body, (json) => readRange(json));
+    const ask = (from?: string): Promise<Result<RangePage, EtcdFailure>> =>
+      this.#ask('/v3/kv/range', rangeBody(keys, { limit: PAGE, from, revision: first?.revision }), (json) =>
+        readRange(json),
+      );
+    let asked: ReturnType<typeof ask> | undefined = ask();
+    while (asked !== undefined) {
+      const page: Result<RangePage, EtcdFailure> = await asked;
       if (!page.ok) return page;
       first ??= page.value;
-      for (const keyValue of page.value.keyValues) see(keyValue);
-      from = page.value.next;
-    } while (from !== undefined);
-    return ok(first);
+      const { next, keyValues }: RangePage = page.value;
+      // etcd reads the next page while this one is worked on.
+      asked = next === undefined ? undefined : ask(next);
+      for (const keyValue of keyValues) see(keyValue);
+    }
+    return first === undefined ? fail(NO_PAGE) : ok(first);
   }
 
   /** Makes one change under one condition; gives back its revision, or `undefined` if the condition was not met. */

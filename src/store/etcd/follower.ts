@@ -105,8 +105,9 @@ export class Follower {
       if (!this.#isClosed) listener.onListed(keyValue);
     });
     if (this.#isClosed) return undefined;
-    listener.onRead(clock.monotonicMs() - beganMs, list.ok);
+    const durationMs = clock.monotonicMs() - beganMs;
     if (!list.ok) {
+      listener.onRead(durationMs, false);
       this.#isListDue = true;
       return list.error;
     }
@@ -115,6 +116,7 @@ export class Follower {
       seen !== undefined && (seen.clusterId !== list.value.clusterId || seen.revision > list.value.revision);
     this.#seen = list.value;
     listener.onListEnd(list.value, isNew);
+    listener.onRead(durationMs, true);
     return undefined;
   }
 

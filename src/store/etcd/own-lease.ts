@@ -11,6 +11,7 @@ import type { NetworkConfig } from '../../model/network.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Result } from '../../model/result.ts';
 import { quoted } from '../printable.ts';
+import type { Survey } from './choice.ts';
 import type { EtcdClient } from './client.ts';
 import { etcdProblem } from './failure.ts';
 import type { Subnets } from './keys.ts';
@@ -73,13 +74,14 @@ export class OwnLeaseKeeper {
     return name === this.#held?.name || name === this.#claim?.name;
   }
 
-  /** One attempt to take the lease or to bring it up to date. */
-  async take(request: LeaseRequest): Promise<Result<Held, TakeFailure>> {
+  /** One attempt to take the lease or to bring it up to date; see {@link takeLease} for the survey. */
+  async take(request: LeaseRequest, survey?: Survey): Promise<Result<Held, TakeFailure>> {
     const { clock, onUse } = this.#options;
     const beganMs = clock.monotonicMs();
     const taken = await takeLease({
       ...this.#options,
       request,
+      survey,
       last: this.#last,
       onClaim: (name) => {
         this.#claim = { name, heard: [] };

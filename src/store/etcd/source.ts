@@ -20,6 +20,7 @@ import type { StoreObserver } from '../../model/measures.ts';
 import type { NetworkConfig } from '../../model/network.ts';
 import { type Problem, problem } from '../../model/problem.ts';
 import { fail, ok, type Result } from '../../model/result.ts';
+import { Survey } from './choice.ts';
 import type { EtcdClient } from './client.ts';
 import { etcdProblem } from './failure.ts';
 import { Follower, PAUSE_MS_MAX } from './follower.ts';
@@ -69,6 +70,10 @@ export class EtcdLeaseSource implements LeaseSource {
   /** Whether the list that is being read has the own key. */
   #isOwnListed = false;
   #isTelling = false;
+  /** The list of all leases has begun. */
+  #isFollowing = false;
+  /** Who looks at the first list, too. */
+  #first: { readonly survey: Survey; readonly resolve: (survey: Survey | undefined) => void } | undefined;
 
   constructor(options: EtcdLeaseSourceOptions) {
     const { client, network, clock, random, onUse } = options;
@@ -96,6 +101,7 @@ export class EtcdLeaseSource implements LeaseSource {
         onListEnd: ({ revision }, isNew) => {
           if (isNew) this.#keeper.doubt();
           else if (!this.#isOwnListed) this.#keeper.miss(revision);
+          this.#presumeOwn();
           this.#peers.endList(isNew);
           this.#tell();
         },
@@ -104,7 +110,10 @@ export class EtcdLeaseSource implements LeaseSource {
           this.#tell();
         },
         onState: (failure) => this.#setProblem('read', failure && etcdProblem(failure)),
-        onRead: (durationMs, isOk) => onUse('read', durationMs, isOk),
+        onRead: (durationMs, isOk) => {
+          onUse('read', durationMs, isOk);
+          this.#endFirstList(isOk);
+        },
       },
     });
   }
@@ -116,7 +125,8 @@ export class EtcdLeaseSource implements LeaseSource {
 
   /** Takes or updates the own lease, and keeps it renewed. Waits for as long as etcd does not do its part. */
   acquire(request: LeaseRequest): Promise<Result<OwnLease, Problem>> {
-    const acquired = this.#acquiring.then(() => this.#acquire(request));
+    const survey = this.#isFollowing ? undefined : this.#surveyFirstList(request);
+    const acquired = this.#acquiring.then(() => this.#acquire(request, survey));
     this.#acquiring = acquired;
     return acquired;
   }
@@ -125,6 +135,7 @@ export class EtcdLeaseSource implements LeaseSource {
     this.#listener = listener;
     queueMicrotask(() => {
       if (this.#isClosed) return;
+      this.#isFollowing = true;
       this.#follower.start();
       this.#tellStatus();
     });
@@ -149,6 +160,7 @@ export class EtcdLeaseSource implements LeaseSource {
   close(): void {
     this.#listener = undefined;
     this.#closing.abort();
+    this.#endFirstList(false);
     this.#follower.close();
     this.#peers.close();
     this.#keeper.close();
@@ -158,11 +170,40 @@ export class EtcdLeaseSource implements LeaseSource {
     return this.#closing.signal.aborted;
   }
 
-  async #acquire(request: LeaseRequest): Promise<Result<OwnLease, Problem>> {
+  /**
+   * An agent asks for its lease in the moment in which it begins to listen: then both read the same list.
+   *
+   * @returns what the list says, or nothing if it could not be read
+   */
+  #surveyFirstList(request: LeaseRequest): Promise<Survey | undefined> | undefined {
+    if (this.#listener === undefined) return undefined;
+    const survey = new Survey(request, this.#options.network);
+    return new Promise((resolve) => {
+      this.#first = { survey, resolve };
+    });
+  }
+
+  /** Before anything is acquired, what etcd holds for this node is no peer's. */
+  #presumeOwn(): void {
+    for (const { name } of this.#first?.survey.own ?? []) this.#peers.remove(name);
+  }
+
+  /** The first list is over. */
+  #endFirstList(isOk: boolean): void {
+    this.#first?.resolve(isOk ? this.#first.survey : undefined);
+    this.#first = undefined;
+  }
+
+  async #acquire(
+    request: LeaseRequest,
+    surveying: Promise<Survey | undefined> | undefined,
+  ): Promise<Result<OwnLease, Problem>> {
+    let survey = await surveying;
     const { clock, random } = this.#options;
     const before = this.#keeper.held?.name;
     for (let failures = 1; !this.#isClosed; failures++) {
-      const taken = await this.#keeper.take(request);
+      const taken = await this.#keeper.take(request, survey);
+      survey = undefined;
       if (this.#isClosed) break;
       if (taken.ok) {
         this.#setProblem('write', undefined);
@@ -191,6 +232,7 @@ export class EtcdLeaseSource implements LeaseSource {
 
   #onListed(keyValue: KeyValue): void {
     const name = this.#nameOf(keyValue);
+    this.#first?.survey.see(name, keyValue);
     if (!this.#keeper.owns(name)) {
       this.#peers.put(name, keyValue);
       return;

@@ -50,6 +50,8 @@ export interface TakeOptions {
   readonly directory: string;
   readonly network: NetworkConfig;
   readonly request: LeaseRequest;
+  /** All leases as they have just been read for this request; they are read if absent. */
+  readonly survey?: Survey | undefined;
   /** What this process held before. */
   readonly last: Subnets;
   readonly random: () => number;
@@ -62,7 +64,7 @@ type Taken = Result<Held, TakeFailure>;
 
 /** See the module. */
 export async function takeLease(options: TakeOptions): Promise<Taken> {
-  const survey = await surveyLeases(options);
+  const survey = options.survey === undefined ? await surveyLeases(options) : ok(options.survey);
   if (!survey.ok) return lost(survey.error);
   const own = survey.value.own.find((each) => survey.value.isCompatible(each));
   const request = completeRequest(options.request, options.network, own ?? survey.value.own[0]);
