@@ -6,6 +6,7 @@
 import type { Target } from './target.ts';
 import { commandLine } from './targets/command-line.ts';
 import { events, session } from './targets/datagram.ts';
+import { etcdAnswer } from './targets/etcd-answer.ts';
 import { http } from './targets/http.ts';
 import { leaseRow } from './targets/lease-row.ts';
 import { netConf } from './targets/net-conf.ts';
@@ -22,6 +23,7 @@ export const TARGETS: readonly Target[] = [
   netConf,
   subnetEnv,
   leaseRow,
+  etcdAnswer,
   commandLine,
   stateFile,
   status,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { printable } from '../../model/printable.ts';
 import { type Problem, problem, REMEDIES } from '../../model/problem.ts';
 
 /**
@@ -104,7 +105,7 @@ export function refusalFailure({ endpoint, code, text, status }: Refusal): EtcdF
   const isOwn = code === UNAVAILABLE && endpoint.startsWith('https:') && GATEWAY_WORDS.test(text);
   if (isOwn)
     return { kind: 'tls', message: `etcd at ${endpoint}: its gateway is kept out by itself${GATEWAY_HINT}` };
-  const message = `etcd at ${endpoint}: ${text.slice(0, 200) || `status ${status}`}`;
+  const message = `etcd at ${endpoint}: ${printable(text.slice(0, 200)).slice(0, 400) || `status ${status}`}`;
   if (code === OUT_OF_RANGE || /has been compacted/.test(text)) return { kind: 'compacted', message };
   if (code === UNAUTHENTICATED || TOKEN_WORDS.test(text)) return { kind: 'token', message };
   if (code === PERMISSION_DENIED || AUTH_WORDS.test(text)) return { kind: 'auth', message };

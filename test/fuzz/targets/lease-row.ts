@@ -164,7 +164,8 @@ function sourceOf({ backendType, ipv4, ipv6 }: LeaseAttributes) {
   return { backendType, ipv4: half(ipv4), ipv6: half(ipv6) };
 }
 
-function mustBeSane(lease: Lease, config: NetworkConfig): void {
+/** Fails unless a lease that was accepted is one that a node can use. */
+export function mustBeSane(lease: Lease, config: NetworkConfig): void {
   mustHold(isNodeName(lease.node), 'The node has no name');
   mustHold(lease.backendType === config.backend.type, `Backend ${lease.backendType}`);
   for (const family of FAMILIES) {
