@@ -58,7 +58,7 @@ const AREAS: Readonly<Record<string, Area>> = {
   'src/cli': { values: ['src/model', 'src/config', 'valibot', 'node:*'] },
   // The demo is a laboratory, not an agent: it makes namespaces, links and pods with its own hands.
   'src/cli/demo': {
-    values: ['src/model', 'src/config', 'src/cli', 'src/netlink', 'ffi', 'valibot', 'node:*'],
+    values: ['src/model', 'src/config', 'src/cli', 'src/netlink', 'ffi', 'k3s', 'valibot', 'node:*'],
   },
   'src/cli/cleanup': { values: ['src/model', 'src/config', 'src/cli', 'src/removal'] },
   // What every part may use, and what belongs to none.

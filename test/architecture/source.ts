@@ -43,7 +43,7 @@ export function readSources(folders: readonly string[]): SourceFile[] {
 function importsOf(path: string, text: string): Import[] {
   const imports: Import[] = [];
   for (const [, type, clause = '', specifier = ''] of text.matchAll(
-    /^(?:import|export) (type )?(?:([^;'"]*?) from )?'([^']+)';$/gm,
+    /^(?:import|export) (type )?(?:([^;'"]*?) from )?'([^']+)'(?: with \{[^}]*\})?;$/gm,
   )) {
     const kind = type !== undefined || namesOnlyTypes(clause) ? 'types' : 'value';
     imports.push({ target: resolve(path, specifier), kind });

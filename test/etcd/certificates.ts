@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Authority, type CertificateRequest } from '../kube/certificates.ts';
+import { Authority, type CertificateRequest } from '../../src/cli/demo/kube/certificates.ts';
 
 /** A certificate and its key, as files. */
 export interface Certificate {

@@ -7,13 +7,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { type ApiRequest, type ApiServer, askApi, type Credentials } from './api-client.ts';
+import { type ApiRequest, askApi, type Credentials } from '../../src/cli/demo/kube/api-client.ts';
+import type { KeyPair, Subject, Validity } from '../../src/cli/demo/kube/certificates.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
-import type { KeyPair, Subject, Validity } from './certificates.ts';
-import { ControlPlane } from './control-plane.ts';
 import { type CredentialKind, writeKubeconfig } from './kubeconfig.ts';
 import { type NodeOptions, nodeObject, nodeStatus } from './node-objects.ts';
 import { REQUESTED_SECONDS_MIN, signToken } from './service-account-token.ts';
+import { startTestPlane, type TestPlane } from './test-plane.ts';
 
 /** What a cluster may be given. */
 export interface ClusterOptions {
@@ -60,10 +60,10 @@ export class Cluster implements AsyncDisposable {
   /** Below it is everything that belongs to the cluster. */
   readonly directory: string;
   readonly #binaries: Binaries;
-  readonly #plane: ControlPlane;
+  readonly #plane: TestPlane;
   #files = 0;
 
-  private constructor(directory: string, binaries: Binaries, plane: ControlPlane) {
+  private constructor(directory: string, binaries: Binaries, plane: TestPlane) {
     this.directory = directory;
     this.#binaries = binaries;
     this.#plane = plane;
@@ -77,7 +77,7 @@ export class Cluster implements AsyncDisposable {
       return new Cluster(
         directory,
         binaries,
-        await ControlPlane.start({ binaries, directory, addresses, flags }),
+        await startTestPlane({ programs: binaries, directory, addresses, flags }),
       );
     } catch (error) {
       rmSync(directory, { recursive: true, force: true });
@@ -100,7 +100,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** The processes, the authorities, and ways to make them fail. */
-  get plane(): ControlPlane {
+  get plane(): TestPlane {
     return this.#plane;
   }
 
@@ -112,7 +112,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Asks in somebody's name. */
   ask(credentials: Credentials, request: ApiRequest): Promise<Response> {
-    return askApi(this.#server(), credentials, request);
+    return askApi(this.#plane.server, credentials, request);
   }
 
   /** Runs `kubectl` as an administrator, unless the arguments say otherwise, and gives back what it prints. */
@@ -131,7 +131,10 @@ export class Cluster implements AsyncDisposable {
   async kubeconfig(options: KubeconfigOptions): Promise<string> {
     const { user, groups = [], kind, seconds = HOUR_S } = options;
     const path = options.path ?? this.#newFile();
-    const server = { ...this.#server(), ...(options.server === undefined ? {} : { url: options.server }) };
+    const server = {
+      ...this.#plane.server,
+      ...(options.server === undefined ? {} : { url: options.server }),
+    };
     const [, namespace, name] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user) ?? [];
     const credentials =
       namespace === undefined || name === undefined
@@ -184,7 +187,7 @@ export class Cluster implements AsyncDisposable {
     await Promise.all(Array.from({ length: concurrency }, work));
   }
 
-  /** Ends the server; see {@link ControlPlane.stopServer}. */
+  /** Ends the server; see `ControlPlane.stopServer`. */
   stopServer(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     return this.#plane.stopServer(signal);
   }
@@ -223,10 +226,6 @@ export class Cluster implements AsyncDisposable {
     return this.close();
   }
 
-  #server(): ApiServer {
-    return { url: this.url, caPem: this.caPem };
-  }
-
   #newFile(): string {
     this.#files += 1;
     return join(this.directory, `kubeconfig-${this.#files}`);
@@ -236,7 +235,13 @@ export class Cluster implements AsyncDisposable {
   #adminKubeconfig(): string {
     const path = join(this.directory, 'kubeconfig-admin');
     const credentials = this.#plane.admin;
-    writeKubeconfig({ path, server: this.#server(), kind: 'certificate', credentials, expires: undefined });
+    writeKubeconfig({
+      path,
+      server: this.#plane.server,
+      kind: 'certificate',
+      credentials,
+      expires: undefined,
+    });
     return path;
   }
 

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import type { ApiServer, Credentials } from '../../src/cli/demo/kube/api-client.ts';
+import { kubeconfigText } from '../../src/cli/demo/kube/kubeconfig.ts';
 import { writeAtomically } from '../../src/write-file.ts';
-import type { ApiServer, Credentials } from './api-client.ts';
 
 /**
  * How credentials stand in the file: `certificate` and `token` in it, `certificate-file` and `token-file` beside it,
@@ -48,27 +49,7 @@ export function writeKubeconfig({ path, server, kind, credentials, expires }: Ku
     }
     throw new RangeError(`This user has no credentials of kind '${kind}'`);
   };
-  const text = [
-    'apiVersion: v1',
-    'kind: Config',
-    'clusters:',
-    '- name: test',
-    '  cluster:',
-    `    server: ${server.url}`,
-    `    certificate-authority-data: ${base64(server.caPem)}`,
-    'users:',
-    '- name: test',
-    '  user:',
-    ...user().map((line) => `    ${line}`),
-    'contexts:',
-    '- name: test',
-    '  context:',
-    '    cluster: test',
-    '    user: test',
-    'current-context: test',
-    '',
-  ].join('\n');
-  writeAtomically(path, { text, mode: 0o600 });
+  writeAtomically(path, { text: kubeconfigText(server, user()), mode: 0o600 });
 }
 
 function execPlugin(

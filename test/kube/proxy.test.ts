@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import { type ApiRequest, askApi, type Credentials } from '../../src/cli/demo/kube/api-client.ts';
 import { eventually } from '../net/agent-support.ts';
-import { type ApiRequest, askApi, type Credentials } from './api-client.ts';
 import {
   badGateway,
   type CannedAnswer,

@@ -11,9 +11,9 @@ import { createServer as createPlainServer, type Server, type Socket } from 'nod
 import { createServer } from 'node:tls';
 import type { CannedAnswer } from './canned-answer.ts';
 import type { Cluster } from './cluster.ts';
+import { freePort } from './free-port.ts';
 import type { RequestHead } from './http-head.ts';
 import { type Fate, ProxyConnection, type Upstream } from './proxy-connection.ts';
-import { freePort } from './server-process.ts';
 
 /** A request as the proxy saw it. */
 export interface SeenRequest {

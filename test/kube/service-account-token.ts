@@ -4,7 +4,7 @@
  * @module
  */
 import { type KeyObject, sign } from 'node:crypto';
-import { ISSUER } from './control-plane.ts';
+import { ISSUER } from '../../src/cli/demo/kube/control-plane.ts';
 
 /** Less is refused by `TokenRequest`. */
 export const REQUESTED_SECONDS_MIN = 600;

@@ -44,7 +44,8 @@ Options:
   --nodes N          how many nodes, 1 to ${NODES_MAX} (default 3)
   --backend TYPE     ${DEMO_BACKENDS.join(' or ')} (default ${DEMO_BACKENDS[0]})
   --store KIND       where leases are: sqlite (a file, the default), etcd (a real one: apt install
-                     etcd-server), or kube (not yet)
+                     etcd-server), or kube (a real kube-apiserver: npm run test:kube builds it, or
+                     KUBEBUILDER_ASSETS names a directory that holds it)
   --ipv4-only        without IPv6
   --ipv6-only        without IPv4
   --keep             leave it up, say how to look around in it, and end it on Ctrl-C

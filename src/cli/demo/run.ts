@@ -88,10 +88,14 @@ async function openStore(
   { progress, ...parts }: { site: Site; underlay: UnderlayNetwork; progress: Progress },
 ): Promise<Site> {
   if (options.store === 'sqlite') return parts.site;
+  const [server, has] =
+    options.store === 'kube'
+      ? ['kube-apiserver', 'the nodes, and in their annotations the leases']
+      : [options.store, "the network's configuration and the leases"];
   return progress.step(
-    `Starting ${options.store}`,
+    `Starting ${server}`,
     () => startStore(options, parts),
-    () => well(`Started ${options.store}, which has the network's configuration and the leases`),
+    () => well(`Started ${server}, which has ${has}`),
   );
 }
 

@@ -1,10 +1,10 @@
 /**
- * A server that a test starts and ends: its log is kept in a file, and shown if it does not come up.
+ * A server that is started for a demo or a test, and ends with it: its log is kept in a file, and shown if it does
+ * not come up.
  *
  * @module
  */
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 
 /** A server that is not up by then, on a machine with much other work, will not come. */
 const UP_TIMEOUT_MS = 90_000;
@@ -12,9 +12,6 @@ const LOOK_INTERVAL_MS = 20;
 /** How long a server may take to end when it is asked to. */
 const STOP_TIMEOUT_MS = 10_000;
 const LOG_LINES_SHOWN = 20;
-
-/** Ports for servers are taken from below those that the kernel gives to clients, so that they can be had again. */
-const PORTS = { first: 20_000, count: 12_000 } as const;
 
 /** What to start. */
 export interface ServerOptions {
@@ -25,7 +22,7 @@ export interface ServerOptions {
   readonly logFile: string;
 }
 
-/** One process. It does not outlive the test. */
+/** One process. It does not outlive the process that has started it. */
 export class ServerProcess {
   readonly #process: Bun.Subprocess<'ignore', number, number>;
   readonly #options: ServerOptions;
@@ -35,7 +32,7 @@ export class ServerProcess {
     const { command, directory, logFile } = options;
     const log = openSync(logFile, 'a');
     const { PATH = '' } = process.env;
-    // A test process that is killed takes its servers with it.
+    // Who is killed takes its servers with it.
     this.#process = Bun.spawn(['setpriv', '--pdeathsig', 'KILL', '--', ...command], {
       cwd: directory,
       env: { PATH, HOME: directory },
@@ -77,20 +74,4 @@ export class ServerProcess {
     const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n');
     return [...lines.slice(-LOG_LINES_SHOWN), command.join(' ')].join('\n');
   }
-}
-
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
-    if (await isFree(port)) return port;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const server = createServer();
-  server.once('error', () => resolve(false));
-  server.listen(port, () => server.close(() => resolve(true)));
-  return promise;
 }

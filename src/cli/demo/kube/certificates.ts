@@ -1,11 +1,11 @@
 /**
- * A certificate authority for tests. X.509 is written here byte by byte (RFC 5280), since no Debian package, and no
+ * A certificate authority for a cluster that is thrown away. X.509 is written here byte by byte (RFC 5280), since no Debian package, and no
  * module, is worth having for four extensions.
  *
  * @module
  */
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { parseIp, writeIp } from '../../src/model/ip.ts';
+import { parseIp, writeIp } from '../../../model/ip.ts';
 
 /** A certificate with its key, both as PEM. */
 export interface KeyPair {
@@ -79,7 +79,7 @@ const TRUE = der(TAG.BOOLEAN, Buffer.of(0xff));
 const MAY_SIGN_CERTIFICATES = Buffer.of(1, 0x06);
 const MAY_SIGN = Buffer.of(7, 0x80);
 
-/** An authority of the test's own. */
+/** An authority of one's own. */
 export class Authority {
   readonly certificatePem: string;
   readonly #name: Buffer;
