@@ -20,6 +20,7 @@ import { systemClock } from '../clock.ts';
 import { type CleanupSettings, parseCleanupSettings } from '../config/cleanup-settings.ts';
 import { describeConfigError } from '../config/error.ts';
 import { KernelAccess } from '../kernel-access.ts';
+import type { Ip } from '../model/ip.ts';
 import { printable } from '../model/printable.ts';
 import { fail, ok, type Result } from '../model/result.ts';
 import { decide, type Removal, stepsOf } from '../removal/decide.ts';
@@ -27,12 +28,12 @@ import type { Findings, KernelFindings, Left } from '../removal/findings.ts';
 import { lookForLeftovers } from '../removal/look.ts';
 import type { ObjectStep, Outcome } from '../removal/step.ts';
 import { aliveHere, thisHolder } from '../store/sqlite/holder.ts';
-import { mayHaveLeases, releaseLease, surveyLeases } from '../store/sqlite/release.ts';
 import { StateLock } from '../store/state-lock.ts';
+import { namedStore } from './leases.ts';
 import { perform } from './perform.ts';
 import { askSocket, type Presence } from './presence.ts';
 import { findManagers, type Managers } from './processes.ts';
-import { devicesAbove, type Known, surveyFiles } from './survey.ts';
+import { devicesAbove, type Known, nodeMarks, surveyFiles } from './survey.ts';
 
 /** Exit statuses, for scripts. */
 const EXIT = { clean: 0, refused: 1, left: 3 } as const;
@@ -58,8 +59,6 @@ export async function cleanupCommand(argv: readonly string[]): Promise<number> {
   }
 }
 
-const WAITING = { clock: systemClock, random: Math.random };
-
 async function cleanUp(settings: CleanupSettings, kernel: KernelAccess): Promise<number> {
   const { dryRun, adopt, nodeName } = settings;
   const presence = await askSocket(settings.socketPath);
@@ -68,13 +67,14 @@ async function cleanUp(settings: CleanupSettings, kernel: KernelAccess): Promise
   const rival = adopt ? managers.flanneld : undefined;
   const refusal = dryRun ? undefined : whyNot({ agent: known, flanneld: rival, kernel });
   if (refusal !== undefined) return refuse(refusal);
-  const leases = await readLeases(settings);
+  const store = await namedStore(settings);
+  const leases = await store?.survey(nodeMarks(settings, localAddresses(kernel)));
   const agent = known ?? leaseHolder(settings, leases);
   if (agent !== undefined && !dryRun) return refuse(inTheWay(agent));
   const found = lookAtKernel(kernel);
   if (!found.ok) return refuse(found.error.message);
   const flanneld = managers.flanneld === undefined ? undefined : `flanneld (process ${managers.flanneld})`;
-  const files = surveyFiles(settings, { socket: presence.socket, leases, flanneld });
+  const files = surveyFiles(settings, { socket: presence.socket, store, leases, flanneld });
   const judge = (now: KernelFindings): Removal => {
     const above = new Map(now.links.map(({ name }) => [name, devicesAbove(name)]));
     return decide({ ...files, kernel: now, above } satisfies Findings, { adopt });
@@ -88,7 +88,7 @@ async function cleanUp(settings: CleanupSettings, kernel: KernelAccess): Promise
   const outcomes = await perform(removal, {
     target: kernel.target,
     remaining: () => remaining(kernel, judge),
-    release: ({ database, node }) => releaseLease(database, node, WAITING),
+    release: async ({ node }) => (await store?.release(node)) ?? ok(undefined),
   });
   await report({ node: nodeName, outcomes, left }, settings);
   return statusOf(left, outcomes);
@@ -115,9 +115,9 @@ function whyNot({ agent, flanneld, kernel }: Obstacles): string | undefined {
   return kernel.mayChange() ? undefined : NOT_PRIVILEGED;
 }
 
-async function readLeases({ leaseDb, nodeName }: CleanupSettings): Promise<Known['leases']> {
-  if (leaseDb === undefined || !mayHaveLeases(leaseDb)) return undefined;
-  return await surveyLeases(leaseDb, nodeName, WAITING);
+function localAddresses(kernel: KernelAccess): ReadonlySet<Ip> {
+  const host = kernel.readHost(undefined);
+  return new Set(host.ok ? host.value.addresses.map(({ ip }) => ip) : []);
 }
 
 /** A reader that has gone (`| head`) is no reason to fail. */
@@ -151,8 +151,10 @@ function stateHolder({ stateDir, nodeName }: CleanupSettings): string | undefine
 /** The agent that has taken this node's lease and runs, maybe in a container with a network of its own. */
 function leaseHolder({ nodeName }: CleanupSettings, leases: Known['leases']): string | undefined {
   const holder = leases?.ok === true ? leases.value.own : undefined;
-  if (holder === undefined || !aliveHere(thisHolder())(holder)) return undefined;
-  return `An agent (process ${holder.pid}) holds the lease of node ${nodeName}`;
+  const { pid, bootId } = holder ?? {};
+  if (pid === undefined || bootId === undefined || !aliveHere(thisHolder())({ pid, bootId }))
+    return undefined;
+  return `An agent (process ${pid}) holds the lease of node ${nodeName}`;
 }
 
 const NOT_PRIVILEGED =

@@ -16,7 +16,7 @@ export interface Tools {
   readonly target: Pick<Target, 'apply'>;
   /** What of the kernel would still have to be removed. */
   readonly remaining: () => Result<readonly ObjectStep[], { readonly message: string }>;
-  readonly release: (step: LeaseStep) => Promise<Result<number, Problem>>;
+  readonly release: (step: LeaseStep) => Promise<Result<unknown, Problem>>;
 }
 
 /**

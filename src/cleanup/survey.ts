@@ -21,15 +21,18 @@ import type {
   StateFindings,
   SubnetEnvFindings,
 } from '../removal/findings.ts';
+import type { NodeMarks } from '../store/etcd/release.ts';
 import { errnoName } from '../store/sqlite/failure.ts';
-import type { LeaseSurvey } from '../store/sqlite/release.ts';
 import { digestOf, EMPTY_STATE, isStateFileName, type NodeState, readState } from '../store/state-file.ts';
+import type { NamedStore, StoreSurvey } from './leases.ts';
 
 /** What was read before the survey, because it may end the command. */
 export interface Known extends Pick<Findings, 'flanneld'> {
   readonly socket: SocketFindings;
-  /** `undefined` if there is no database to read. */
-  readonly leases: Result<LeaseSurvey, Problem> | undefined;
+  /** `undefined` if none was named. */
+  readonly store: Pick<NamedStore, 'kind' | 'place'> | undefined;
+  /** `undefined` if there is nothing to read. */
+  readonly leases: Result<StoreSurvey, Problem> | undefined;
 }
 
 /** Everything but what the kernel has. */
@@ -48,7 +51,7 @@ export function surveyFiles(settings: CleanupSettings, known: Known): Omit<Findi
     state: findings,
     subnetEnv,
     networks: [...networks, ...configuredNetworks(settings.netConfigPath)],
-    leases: leaseFindings(settings.leaseDb, known.leases),
+    leases: leaseFindings(known),
     socket: known.socket,
     flanneld: known.flanneld,
     halfWritten: halfWritten(subnetFile),
@@ -58,12 +61,26 @@ export function surveyFiles(settings: CleanupSettings, known: Known): Omit<Findi
   };
 }
 
-function leaseFindings(path: string | undefined, survey: Known['leases']): LeaseFindings {
-  if (path === undefined) return { kind: 'unnamed' };
+/** What a lease of this node can be told by where leases have no names. */
+export function nodeMarks(
+  { nodeName, stateDir, subnetFile }: CleanupSettings,
+  addresses: NodeMarks['addresses'],
+): NodeMarks {
+  const { state } = surveyState(stateDir);
+  const { subnetEnv } = surveySubnetEnv(subnetFile);
+  const isOurs = subnetEnv.kind === 'read' && subnetEnv.digest === state.subnetEnvDigest;
+  const macs = addressesOf(nodeName, state, undefined);
+  return { macs, subnets: isOurs ? subnetEnv.subnets : [], addresses };
+}
+
+function leaseFindings({ store, leases: survey }: Known): LeaseFindings {
+  if (store === undefined) return { kind: 'unnamed' };
+  const { kind, place: path } = store;
   if (survey === undefined) return { kind: 'none', path };
   if (!survey.ok) return { kind: 'unreadable', path, message: survey.error.message };
   const { own, peers, others } = survey.value;
-  return { kind: 'read', path, own: own?.subnets, peers, others };
+  const isReserved = own?.reserved === true;
+  return { kind: 'read', path, isShared: kind === 'etcd', isReserved, own: own?.subnets, peers, others };
 }
 
 function surveyState(directory: string): { state: NodeState; findings: StateFindings } {

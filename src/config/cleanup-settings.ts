@@ -5,7 +5,7 @@
  * @module
  */
 import { fail, ok, type Result } from '../model/result.ts';
-import type { Settings } from '../model/settings.ts';
+import type { EtcdStoreSettings, Settings } from '../model/settings.ts';
 import { parseArguments } from './arguments.ts';
 import { type Check, checkFile, checkPath, checkSocket } from './checks.ts';
 import { addEnvironment } from './environment.ts';
@@ -14,12 +14,15 @@ import { type GivenFlags, textOf, withoutSecret } from './flag-values.ts';
 import type { Flag } from './flags.ts';
 import { pathConflict } from './paths.ts';
 import { checkNodeName, pathsOf, type SettingsInput } from './settings.ts';
+import { givenEtcd } from './store.ts';
 
 /** Where the agent of this node keeps things, and what is to be done about them. */
 export interface CleanupSettings
   extends Pick<Settings, 'nodeName' | 'netConfigPath' | 'subnetFile' | 'stateDir' | 'socketPath'> {
   /** `undefined` if none was named: then no lease is looked for. */
   readonly leaseDb: string | undefined;
+  /** `undefined` if no flag of etcd's was given. */
+  readonly etcd: EtcdStoreSettings | undefined;
   /** Only say what would be removed. */
   readonly dryRun: boolean;
   /** Take what flanneld of this node has left too. */
@@ -73,6 +76,7 @@ function readCleanupSettings(input: SettingsInput): Result<ParsedCleanup, Config
     stateDir: checkPath(check, 'state-dir'),
     socketPath: checkSocket(check),
     leaseDb: textOf(given.value, 'lease-db') === '' ? undefined : checkFile(check, 'lease-db'),
+    etcd: givenEtcd(check),
     dryRun: isOn(given.value, 'dry-run'),
     adopt: isOn(given.value, 'adopt'),
     json: isOn(given.value, 'json'),

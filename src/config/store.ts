@@ -58,6 +58,12 @@ function isGiven({ given }: Check, name: string): boolean {
   return flag !== undefined && flag.value !== flag.flag.spec.fallback;
 }
 
+/** What the flags say about etcd, if one of them is given and no other store is chosen. */
+export function givenEtcd(check: Check): EtcdStoreSettings | undefined {
+  const isElsewhere = textOf(check.given, 'lease-db') !== '' || boolOf(check.given, 'kube-subnet-mgr');
+  return !isElsewhere && FLAGS_OF.etcd.some((name) => isGiven(check, name)) ? etcdStore(check) : undefined;
+}
+
 function contradiction({ given }: Check, name: string): ConfigError {
   const { flag, value } = given.get(name) ?? {};
   const isSecret = flag?.spec.type === 'string' && flag.spec.secret === true;

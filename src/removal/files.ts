@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Prefix } from '../model/ip.ts';
 import { describe, type RouteObject } from '../model/objects.ts';
 import type { Findings, LeaseFindings, Left } from './findings.ts';
 import { flanneldRuns } from './kernel.ts';
@@ -47,7 +48,10 @@ export function judgeLease(findings: Findings, found: boolean): Judgement<LeaseS
   const { node, leases } = findings;
   switch (leases.kind) {
     case 'unnamed':
-      return lostLease(found, 'no database was named; give --lease-db FILE as the agent had it');
+      return lostLease(
+        found,
+        'no store was named; give --lease-db FILE or the flags of etcd as the agent had them',
+      );
     case 'none':
       return lostLease(
         found,
@@ -58,9 +62,12 @@ export function judgeLease(findings: Findings, found: boolean): Judgement<LeaseS
       return { steps: [], left: [{ what: `the lease of node ${node}, if it has one`, why, whose: 'ours' }] };
     }
     case 'read': {
-      const { path, own } = leases;
-      if (own === undefined) return { steps: [], left: [...leasesLikeOurs(findings), leftDatabase(leases)] };
-      return { steps: [{ kind: 'lease', database: path, node, subnets: own }], left: [leftDatabase(leases)] };
+      const { path, own, isShared = false, isReserved = false } = leases;
+      const left = isShared ? [] : [leftDatabase(leases)];
+      if (own === undefined)
+        return { steps: [], left: isShared ? [] : [...leasesLikeOurs(findings), ...left] };
+      if (isReserved) return { steps: [], left: [reservation(own, path)] };
+      return { steps: [{ kind: 'lease', database: path, node, subnets: own }], left };
     }
   }
 }
@@ -85,6 +92,11 @@ function lostLease(found: boolean, why: string): Judgement<LeaseStep> {
     steps: [],
     left: [{ what: 'the lease, if there is one', why, whose: found ? 'maybe' : 'others' }],
   };
+}
+
+function reservation(subnets: readonly Prefix[], place: string): Left {
+  const what = `the lease ${subnets.join(', ')} in ${quoteForShell(place)}`;
+  return { what, why: 'it does not expire: an operator has reserved it', whose: 'others' };
 }
 
 function leftDatabase({ path, others }: Extract<LeaseFindings, { kind: 'read' }>): Left {

@@ -51,7 +51,12 @@ export type LeaseFindings =
   | { readonly kind: 'unreadable'; readonly path: string; readonly message: string }
   | {
       readonly kind: 'read';
+      /** The file's path, or such as `etcd http://10.0.0.1:2379`. */
       readonly path: string;
+      /** Whether it is not this machine's, so that nobody is told how to remove it. */
+      readonly isShared?: boolean;
+      /** Whether an operator has reserved the node's subnets: then its lease stays. */
+      readonly isReserved?: boolean;
       /** The node's own subnets; `undefined` if it has no lease. */
       readonly own: readonly Prefix[] | undefined;
       readonly peers: readonly Lease[];

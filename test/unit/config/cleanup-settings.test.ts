@@ -25,10 +25,22 @@ const DEFAULTS: CleanupSettings = {
   stateDir: '/var/lib/flannelette',
   socketPath: '/run/flannelette/agent.sock',
   leaseDb: undefined,
+  etcd: undefined,
   dryRun: false,
   adopt: false,
   json: false,
 };
+
+const ETCD = {
+  kind: 'etcd',
+  endpoints: ['http://127.0.0.1:4001', 'http://127.0.0.1:2379'],
+  prefix: '/coreos.com/network',
+  keyFile: undefined,
+  certFile: undefined,
+  caFile: undefined,
+  username: undefined,
+  password: undefined,
+} as const;
 
 test.each([
   [[], {}],
@@ -40,6 +52,9 @@ test.each([
     ['--state-dir=/s', '--subnet-file=/f', '--socket=/k', '--net-config-path=/n'],
     { stateDir: '/s', subnetFile: '/f', socketPath: '/k', netConfigPath: '/n' },
   ],
+  [['--etcd-endpoints', 'http://a:1'], { etcd: { ...ETCD, endpoints: ['http://a:1'] } }],
+  [['--etcd-prefix=/x', '--lease-db=l.db'], { leaseDb: '/work/l.db' }],
+  [['--etcd-prefix=/x', '--kube-subnet-mgr'], {}],
   // Those of a unit file, whatever they say.
   [
     ['--iface', 'eth0', '--kube-subnet-mgr', '--healthz-port', '8081', '--ip-masq', '--public-ip=no address'],
