@@ -47,6 +47,11 @@ export class MemoryTrimmer {
   }
 }
 
+/** A full collection: what makes garbage of megabytes in a row stays small by it, for some milliseconds each. */
+export function collect(): void {
+  Bun.gc(true);
+}
+
 /** A full collection, then `Bun.shrink`, which drops compiled code and free pages: code that is used comes back. */
 function trim(): void {
   Bun.gc(true);

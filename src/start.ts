@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MemoryTrimmer } from '../arm/memory.ts';
+import { collect, MemoryTrimmer } from '../arm/memory.ts';
 import { lockFile } from '../ffi/file-lock.ts';
 import { sendDatagram } from '../ffi/notify.ts';
 import { Agent } from './agent/agent.ts';
@@ -71,12 +71,15 @@ export async function startAgent(
   const limit = new LogLimit(log);
   const journal = new AgentJournal({ log, limit, onNews: () => service.changed() });
   const measures = new StoreMeasures();
+  const trimmer = new MemoryTrimmer(systemClock.schedule);
   const store = await openStore({
     settings,
     clock: systemClock,
     random: Math.random,
     log: (text) => log.info('Lease store', { event: text }),
     onUse: measures.observe,
+    onBulk: () => trimmer.worked(),
+    collect,
   });
   let agent: Agent | undefined;
   let kernel: KernelAccess | undefined;
@@ -120,7 +123,7 @@ export async function startAgent(
   const known = await settle(prepared, { store, waits });
   const lock = await takeNode(known, waits);
   kernel = await openKernel(waits);
-  agent = await makeAgent({ ...known, store, lock, journal, service, health, kernel });
+  agent = await makeAgent({ ...known, store, trimmer, lock, journal, service, health, kernel });
   listen(kernel, agent, journal);
   agent.start();
   await health.start();
@@ -181,6 +184,7 @@ const NO_NETWORK = problem('network-missing', 'Nothing says what the network is'
 /** What an agent is made with. */
 interface Surroundings extends Settled {
   readonly store: LeaseStore;
+  readonly trimmer: MemoryTrimmer;
   readonly lock: StateLock;
   readonly journal: AgentJournal;
   readonly service: Service;
@@ -189,9 +193,8 @@ interface Surroundings extends Settled {
 }
 
 async function makeAgent(surroundings: Surroundings): Promise<Agent> {
-  const { settings, network, log, store, lock, journal, service, health, kernel } = surroundings;
+  const { settings, network, log, store, trimmer, lock, journal, service, health, kernel } = surroundings;
   const source = store.source({ node: settings.nodeName, network });
-  const trimmer = new MemoryTrimmer(systemClock.schedule);
   trimmer.worked();
   const stateFile = new StateFile(settings.stateDir);
   const { formerLinks, published, identity, previous } = await recall({ settings, log, stateFile, source });

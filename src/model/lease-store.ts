@@ -22,6 +22,10 @@ export interface StoreTools {
   readonly log: (text: string) => void;
   /** Told of every use of the store when it is over. */
   readonly onUse: StoreObserver;
+  /** Much was done at once that has left garbage behind. */
+  readonly onBulk: () => void;
+  /** Collects garbage, now: for whoever makes much of it in a row. */
+  readonly collect: () => void;
 }
 
 /** For whom leases are read. */

@@ -57,6 +57,11 @@ export class LeaseTable {
     for (let ordinal = 0; ordinal < this.#rows; ordinal++) if (this.#lengths[ordinal] !== 0) yield ordinal;
   }
 
+  /** All leases as lines of text, such as can be kept. */
+  *lines(): Generator<string> {
+    for (const ordinal of this.ordinals()) yield this.#textAt(ordinal);
+  }
+
   /** Whether a row says just this. */
   equals(ordinal: number, lease: Lease): boolean {
     return this.#textAt(ordinal) === encode(lease);

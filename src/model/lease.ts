@@ -41,6 +41,8 @@ export interface RefusedLease {
 /** Leases by node name: a `Map`, or what takes less room. */
 export type LeaseLookup = Pick<ReadonlyMap<string, Lease>, 'size' | 'get' | 'has'> & {
   keys(): Iterable<string>;
+  /** Name, backend type and for each family subnet, public address, VNI and MAC, with tabs between them. */
+  lines?(): Iterable<string>;
 };
 
 /** All peers' leases, as far as the store has told them. */

@@ -75,7 +75,14 @@ export class LeaseBook {
   setOwn(own: Lease | undefined): void {
     if (isSame(own, this.#own)) return;
     this.#own = own;
-    this.#unsettle();
+    if (this.#pending === undefined && this.#peers.size === 0 && this.#odd.size === 0)
+      this.#claims = this.#noClaims();
+    else this.#unsettle();
+  }
+
+  /** Puts in order what waits for it, so that what comes next finds its place at once: a long list takes less room. */
+  settle(): void {
+    if (this.#pending !== undefined) this.#settle(this.#pending);
   }
 
   /** Enters a node's lease in place of what it had before. The own node's is passed over. */

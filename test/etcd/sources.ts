@@ -87,6 +87,8 @@ export class EtcdLab implements Disposable {
       random: Math.random,
       log: (text) => this.log.push(text),
       onUse: (operation, _, isOk) => this.uses.push([operation, isOk]),
+      onBulk: () => {},
+      collect: () => {},
     });
   }
 

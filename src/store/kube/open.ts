@@ -18,7 +18,7 @@ import { KubeLeaseSource } from './source.ts';
 
 /** See the module. Nothing is connected to yet. */
 export function openKubeStore(settings: KubeStoreSettings, tools: StoreTools): LeaseStore {
-  const { clock, random, log, onUse } = tools;
+  const { clock, random, log, onUse, onBulk, collect } = tools;
   const { kubeconfig, apiUrl, pod } = settings;
   const credentials = new CredentialSource({ kubeconfig, clock });
   const api = new KubeApi({ credentials, apiUrl, clock, onUse });
@@ -27,9 +27,9 @@ export function openKubeStore(settings: KubeStoreSettings, tools: StoreTools): L
     readNetwork: undefined,
     readNodeName: pod && (() => nodeOf(pod, api)),
     source: ({ node, network }) => {
-      const inner = new KubeLeaseSource({ api, settings, node, network, clock, random, log });
+      const inner = new KubeLeaseSource({ api, settings, node, network, clock, random, log, collect });
       const file = new LeaseFile({ directory: tools.settings.stateDir, node, store: 'kube' });
-      return new RememberingSource({ inner, file, node, network, clock, random, log });
+      return new RememberingSource({ inner, file, node, network, clock, random, log, onSaved: onBulk });
     },
   };
 }

@@ -39,10 +39,15 @@ export interface KubeLeaseSourceOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: (text: string) => void;
+  /** Collects garbage. */
+  readonly collect: () => void;
 }
 
 /** How long a start waits for what the Node says of itself: its peers know its MAC from there. */
 const OWN_PATIENCE_MS = 5_000;
+
+/** So many Nodes leave some megabytes behind. */
+const SWEEP_NODES = 500;
 
 /** Where trouble is: the most important first. */
 const PLACES = ['read', 'lease', 'write', 'contest'] as const;
@@ -59,6 +64,8 @@ export class KubeLeaseSource implements LeaseSource {
   readonly #problems = new Map<Place, Problem>();
   #toldProblem: string | undefined;
   #addresses: PublicAddresses | undefined;
+  /** Nodes of a list since garbage was collected. */
+  #unswept = 0;
   #isStarted = false;
   #isSynced = false;
   #isTelling = false;
@@ -103,7 +110,7 @@ export class KubeLeaseSource implements LeaseSource {
         put: (each) => this.#put(each),
         gone: (name) => this.#gone(name),
         listed: (names) => this.#listed(names),
-        settled: () => this.#tell(),
+        settled: () => this.#settled(),
         recovered: () => this.#setProblem('read', undefined),
         failed: (failure) => this.#failed(failure),
       },
@@ -189,6 +196,7 @@ export class KubeLeaseSource implements LeaseSource {
       this.#ownIsKnown();
       return;
     }
+    if (!this.#isSynced) this.#unswept++;
     const lease = leaseOf(node);
     if (lease === undefined) this.#book.remove(node.name);
     else this.#book.put(lease);
@@ -199,9 +207,25 @@ export class KubeLeaseSource implements LeaseSource {
     else this.#book.remove(name);
   }
 
+  /** A long list is put in order as it arrives, and leaves no more garbage behind than a short one. */
+  #settled(): void {
+    this.#book.settle();
+    this.#sweep(SWEEP_NODES);
+    this.#tell();
+  }
+
+  #sweep(leastNodes: number): void {
+    if (this.#unswept < leastNodes) return;
+    this.#unswept = 0;
+    this.#options.collect();
+  }
+
   #listed(names: ReadonlySet<string>): void {
     for (const name of this.#book.nodes()) if (!names.has(name)) this.#book.remove(name);
     if (!names.has(this.#options.node)) this.#own.gone();
+    this.#book.settle();
+    // What follows a list makes garbage of its own.
+    this.#sweep(SWEEP_NODES / 5);
     this.#isSynced = true;
     this.#setProblem('read', undefined);
     this.#ownIsKnown();

@@ -68,8 +68,8 @@ const headSchema = v.object({
 export class LeaseFile {
   readonly #options: LeaseFileOptions;
   readonly #path: string;
-  /** What stands in the file, but for its first line, which has the time. */
-  #written: string | undefined;
+  /** The hash of what stands in the file, but for its first line, which has the time. */
+  #written: number | bigint | undefined;
 
   constructor(options: LeaseFileOptions) {
     this.#options = options;
@@ -90,7 +90,7 @@ export class LeaseFile {
     }
     const remembered = this.#parse(text);
     if (typeof remembered === 'string') return { remembered: undefined, warning: this.#setAside(remembered) };
-    this.#written = text.slice(text.indexOf('\n'));
+    this.#written = Bun.hash(text.slice(text.indexOf('\n')));
     return { remembered, warning: undefined };
   }
 
@@ -98,19 +98,16 @@ export class LeaseFile {
   save(memory: Memory, { atMs, isTimeNews }: SavedAt): Problem | undefined {
     const { store, node, directory } = this.#options;
     const { ipv4, ipv6 } = memory.addresses;
-    const lines = ['', memory.own === undefined ? '' : lineOf(memory.own)];
-    for (const name of memory.peers.keys()) {
-      const lease = memory.peers.get(name);
-      if (lease !== undefined) lines.push(lineOf(lease));
-    }
-    const body = `${lines.join('\n')}\n`;
-    if (body === this.#written && !isTimeNews) return undefined;
+    const own = memory.own === undefined ? '' : lineOf(memory.own);
+    const body = `${['', own, ...linesOf(memory.peers)].join('\n')}\n`;
+    const hash = Bun.hash(body);
+    if (hash === this.#written && !isTimeNews) return undefined;
     const savedAt = new Date(atMs).toISOString();
     const head = JSON.stringify({ version: 1, store, node, savedAt, publicIp: ipv4, publicIpV6: ipv6 });
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       writeAtomically(this.#path, { text: `${head}${body}`, mode: 0o600 });
-      this.#written = body;
+      this.#written = hash;
       return undefined;
     } catch (error) {
       return problem('state-unwritable', `Cannot save ${this.#path}: ${reasonOf(error)}`);
@@ -144,6 +141,11 @@ export class LeaseFile {
       return `${this.#path} ${why}, and cannot be set aside`;
     }
   }
+}
+
+/** A table of leases has them as lines already: thousands need not become objects for that. */
+function linesOf(peers: LeaseLookup): Iterable<string> {
+  return peers.lines?.() ?? [...peers.keys()].flatMap((name) => peers.get(name) ?? []).map(lineOf);
 }
 
 /** Names and addresses hold neither tabs nor line ends: they were checked where they came in. */

@@ -36,6 +36,8 @@ export interface RememberingSourceOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: (text: string) => void;
+  /** Told when all leases were written down, which leaves garbage behind. */
+  readonly onSaved?: () => void;
 }
 
 /** Changes often come together. */
@@ -217,6 +219,7 @@ export class RememberingSource implements LeaseSource {
     const before = this.#saveProblem?.message;
     const memory = { own: this.#own, peers: this.#set.peers, addresses: this.#addresses };
     this.#saveProblem = file.save(memory, at);
+    this.#options.onSaved?.();
     if (this.#saveProblem?.message !== before) this.#tellStatus();
     if (this.#saveProblem !== undefined && !this.#isClosed) this.#saveSoon();
   }
