@@ -1,0 +1,60 @@
+/**
+ * Everything that is measured against a real Kubernetes API server.
+ *
+ * @module
+ */
+import { BinariesMissing, findBinaries } from '../../kube/binaries.ts';
+import { lacking, type Row } from '../row.ts';
+import { kubeAwayRows } from './away.ts';
+import { kubeChangeRows, kubeStormRows } from './change.ts';
+import { KubeStage, type StageOptions } from './stage.ts';
+import { kubeRestoredRows, kubeStartRows } from './start.ts';
+
+const SIZES: readonly StageOptions[] = [
+  { count: 1_000, fat: false },
+  { count: 1_000, fat: true },
+  { count: 5_000, fat: false },
+  { count: 5_000, fat: true },
+];
+const QUICK_SIZES: readonly StageOptions[] = [{ count: 50, fat: true }];
+
+/** How much of it. */
+export interface KubeOptions {
+  readonly quick: boolean;
+  /** How long Nodes report that they are well. */
+  readonly stormMinutes: number;
+}
+
+/** Sections of the bench; none in a hurry where the server is not built. */
+export function kubeSections({ quick, stormMinutes }: KubeOptions): [string, () => Promise<Row[]>][] {
+  const missing = whatIsMissing();
+  if (missing !== undefined)
+    return quick ? [] : [['kube', async () => [lacking('kube: everything', missing)]]];
+  return (quick ? QUICK_SIZES : SIZES).map((size) => {
+    const { count, fat } = size;
+    const name = `kube, ${count} ${fat ? 'fat' : 'thin'} Nodes`;
+    return [name, () => stageRows(size, { quick, stormMinutes })];
+  });
+}
+
+async function stageRows(size: StageOptions, { quick, stormMinutes }: KubeOptions): Promise<Row[]> {
+  await using stage = await KubeStage.start(size);
+  const rows = await kubeStartRows(stage, { runs: quick ? 1 : 3, quick });
+  rows.push(...(await kubeChangeRows(stage, quick ? 2 : 20)));
+  // A kubelet's report of a thin Node would be no longer thin.
+  if (size.fat) rows.push(...(await kubeStormRows(stage, { seconds: quick ? 1 : stormMinutes * 60 })));
+  rows.push(...(await kubeRestoredRows(stage, quick ? 1 : 5)));
+  if (size.fat && size.count <= 1_000)
+    rows.push(...(await kubeAwayRows(stage, quick ? { seconds: 1, runs: 1 } : { seconds: 45, runs: 2 })));
+  return rows;
+}
+
+function whatIsMissing(): string | undefined {
+  try {
+    findBinaries();
+    return undefined;
+  } catch (error) {
+    if (error instanceof BinariesMissing) return error.message;
+    throw error;
+  }
+}
