@@ -208,8 +208,10 @@ export class EtcdServer implements AsyncDisposable {
 
 /** One server that runs. */
 export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdServer> {
-  const server = new EtcdServer(options);
+  await using stack = new AsyncDisposableStack();
+  const server = stack.use(new EtcdServer(options));
   await server.start();
+  stack.move();
   return server;
 }
 
