@@ -70,6 +70,7 @@ export function agentMeasures(facts: AgentFacts): AgentMeasures {
     repairs: totals.repairs,
     leaseSinceMs: own && facts.ownSinceMs,
     leaseExpiresMs: own && (parts.source.ownExpiryMs() ?? own.expiresAtMs),
+    storeHeardMs: parts.source.status().heardAtMs,
   };
 }
 

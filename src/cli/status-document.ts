@@ -63,7 +63,9 @@ const statusSchema = v.object({
   interface: v.optional(interfaceSchema),
   lease: v.optional(v.object({ subnet: text, subnetV6: text, expiresAt: text })),
   vtepMacs: v.optional(v.record(safe, safe), {}),
-  store: v.optional(v.object({ name: safe, problem: v.optional(problemSchema) })),
+  store: v.optional(
+    v.object({ name: safe, problem: v.optional(problemSchema), heardAtMs: v.optional(number) }),
+  ),
   peers: v.optional(v.array(peerSchema), []),
   refused: v.optional(v.array(v.object({ node: safe, reason: safe })), []),
   lastPass: v.optional(passSchema),

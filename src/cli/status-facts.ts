@@ -20,7 +20,7 @@ export function factsOf(status: StatusDocument, nowMs: number): Fact[] {
     { label: 'network', lines: [listOf([status.network, status.networkV6]) || 'not known yet'] },
     { label: 'interface', lines: interfaceLines(status.interface) },
     { label: 'lease', lines: [leaseLine(status.lease, nowMs)] },
-    { label: 'store', lines: storeLines(status) },
+    { label: 'store', lines: storeLines(status, nowMs) },
     { label: 'last pass', lines: [passLine(status.lastPass, nowMs)] },
     { label: 'repairs', lines: [repairsLine(status.repairs)] },
   ];
@@ -54,9 +54,11 @@ function leaseLine(lease: StatusDocument['lease'], nowMs: number): string {
   return `${subnets}, for ${formatDuration(expiresMs - nowMs)} more unless renewed`;
 }
 
-function storeLines({ store, problems }: StatusDocument): string[] {
+function storeLines({ store, problems }: StatusDocument, nowMs: number): string[] {
   if (store === undefined) return ['not known'];
-  const { name, problem } = store;
+  const { problem, heardAtMs } = store;
+  const heard = heardAtMs === undefined ? '' : `, heard of ${formatDuration(nowMs - heardAtMs)} ago`;
+  const name = `${store.name}${heard}`;
   // Usually the problem stands at the top of the page already.
   const isNews = problem !== undefined && !problems.some(({ message }) => message === problem.message);
   return isNews ? [name, problem.message, `→ ${problem.remedy}`] : [name];

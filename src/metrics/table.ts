@@ -89,6 +89,13 @@ const AGENT: readonly Metric[] = [
     labels: [],
     read: ({ agent }, tell) => tell(seconds(agent.leaseExpiresMs)),
   },
+  {
+    name: 'flannelette_store_heard_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the lease store was last heard of, if it is one that is watched all the time (Kubernetes).',
+    labels: [],
+    read: ({ agent }, tell) => tell(seconds(agent.storeHeardMs)),
+  },
 ];
 
 const WORK: readonly Metric[] = [

@@ -26,6 +26,8 @@ export interface AgentMeasures {
   readonly leaseSinceMs: number | undefined;
   /** Milliseconds since the epoch; `undefined` if none is held, or it does not expire. */
   readonly leaseExpiresMs: number | undefined;
+  /** When the lease store was last heard of, in milliseconds since the epoch, if it is one that is watched. */
+  readonly storeHeardMs: number | undefined;
 }
 
 /** Of an agent that could not begin. */
@@ -40,6 +42,7 @@ export const NOTHING_DONE: AgentMeasures = {
   repairs: new RepairCounts(),
   leaseSinceMs: undefined,
   leaseExpiresMs: undefined,
+  storeHeardMs: undefined,
 };
 
 /** What was asked of the kernel. */

@@ -36,6 +36,7 @@ export function sampleMeasures(): Measures {
       repairs,
       leaseSinceMs: 1_799_999_000_250,
       leaseExpiresMs: 1_800_000_000_500,
+      storeHeardMs: 1_800_000_000_250,
     },
     kernel: { requests: 99, errors: new Map([['ENODEV', 2]]), eventLosses: 1 },
     store,

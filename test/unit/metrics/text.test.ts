@@ -96,6 +96,7 @@ describe('METRICS', () => {
       'flannelette_held_removals 4',
       'flannelette_lease_start_timestamp_seconds 1799999000.25',
       'flannelette_lease_expiry_timestamp_seconds 1800000000.5',
+      'flannelette_store_heard_timestamp_seconds 1800000000.25',
       'flannelette_pass_duration_seconds_count{scope="full"} 2',
       'flannelette_pass_duration_seconds_bucket{scope="partial",le="0.001"} 1',
       'flannelette_changes_total{result="created"} 30',
@@ -119,12 +120,16 @@ describe('METRICS', () => {
 
   test('what is not known is left out, and the rest stays', () => {
     const { agent, ownProcess } = measures;
-    const unknown = { ...measures, agent: { ...agent, leaseSinceMs: undefined, leaseExpiresMs: undefined } };
+    const unknown = {
+      ...measures,
+      agent: { ...agent, leaseSinceMs: undefined, leaseExpiresMs: undefined, storeHeardMs: undefined },
+    };
     const short = formatMetrics(METRICS, { ...unknown, ownProcess: { ...ownProcess, openFiles: undefined } });
     const missing = samples.filter((line) => !short.includes(`\n${line}\n`));
     expect(missing.map((line) => line.split(' ')[0])).toEqual([
       'flannelette_lease_start_timestamp_seconds',
       'flannelette_lease_expiry_timestamp_seconds',
+      'flannelette_store_heard_timestamp_seconds',
       'process_open_fds',
     ]);
   });
