@@ -19,6 +19,8 @@ export interface KubeLabOptions {
   readonly backend?: Readonly<Record<string, unknown>>;
   /** Whether the Nodes are made, too; otherwise the test does. */
   readonly withNodes?: boolean;
+  /** Whether agents are told where their credentials are. */
+  readonly withCredentials?: boolean;
   readonly cluster?: ClusterOptions;
 }
 
@@ -62,7 +64,7 @@ export class KubeLab implements AsyncDisposable {
 
   /** Starts a cluster and makes the laboratory. No agent runs yet. */
   static async start(options: KubeLabOptions): Promise<KubeLab> {
-    const { nodes, families = FAMILIES, backend, withNodes = true } = options;
+    const { nodes, families = FAMILIES, backend, withNodes = true, withCredentials = true } = options;
     const cluster = await Cluster.start({ ...options.cluster, addresses: [LAB_ADDRESS] });
     await cluster.kubectl('apply', '-f', join(import.meta.dir, '../../k3s/rbac.yaml'));
     const proxy = await FaultProxy.start(cluster);
@@ -75,7 +77,7 @@ export class KubeLab implements AsyncDisposable {
       nodes,
       families,
       ...(backend === undefined ? {} : { backend }),
-      storeArguments: ['--kube-subnet-mgr', '--kubeconfig-file', kubeconfig],
+      storeArguments: ['--kube-subnet-mgr', ...(withCredentials ? ['--kubeconfig-file', kubeconfig] : [])],
     });
     const kube = new KubeLab({ lab, cluster, proxy, kubeconfig, families });
     if (withNodes) for (const node of lab.nodes) await kube.createNode(node);
