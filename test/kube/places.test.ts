@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { eventually } from '../net/agent-support.ts';
 import type { LabNode } from '../net/lab.ts';
+import { programPath } from '../program-path.ts';
 import { findBinaries } from './binaries.ts';
 import { Cluster, WITHOUT_STREAMING_LISTS } from './cluster.ts';
 import { AGENT_ACCOUNT, KubeLab } from './kube-lab.ts';
@@ -27,7 +28,6 @@ beforeAll(async () => {
     withCredentials: false,
   });
   node = kube.lab.node(1);
-  await kube.createNode(node);
 });
 afterEach(async () => {
   await node.stop();
@@ -54,11 +54,17 @@ function write(path: string, text: string): void {
 const token = (): Promise<string> => kube.cluster.serviceAccountToken('kube-system', 'flannelette');
 
 describe('without a flag', () => {
-  const pod = () => ({ KUBERNETES_SERVICE_HOST: LAB_ADDRESS, KUBERNETES_SERVICE_PORT: String(kube.proxy.port) });
+  const pod = () => ({
+    KUBERNETES_SERVICE_HOST: LAB_ADDRESS,
+    KUBERNETES_SERVICE_PORT: String(kube.proxy.port),
+  });
 
   test("a pod's service account is used, and its token when it is rotated", async () => {
     write(`${SERVICE_ACCOUNT}/ca.crt`, kube.cluster.caPem);
-    write(`${SERVICE_ACCOUNT}/token`, await kube.cluster.serviceAccountToken('kube-system', 'flannelette', 5));
+    write(
+      `${SERVICE_ACCOUNT}/token`,
+      await kube.cluster.serviceAccountToken('kube-system', 'flannelette', 5),
+    );
     node.start({ environment: pod() });
     await node.agent.ready();
     write(`${SERVICE_ACCOUNT}/token`, await token());
@@ -80,8 +86,15 @@ describe('without a flag', () => {
   test('a pod that is told its own name only asks for its node', async () => {
     write(`${SERVICE_ACCOUNT}/ca.crt`, kube.cluster.caPem);
     write(`${SERVICE_ACCOUNT}/token`, await token());
-    const spec = { nodeName: node.name, containers: [{ name: 'a', image: 'none' }], automountServiceAccountToken: false };
-    const body = { metadata: { name: 'agent', namespace: 'kube-system' }, spec: { ...spec, serviceAccountName: 'flannelette' } };
+    const spec = {
+      nodeName: node.name,
+      containers: [{ name: 'a', image: 'none' }],
+      automountServiceAccountToken: false,
+    };
+    const body = {
+      metadata: { name: 'agent', namespace: 'kube-system' },
+      spec: { ...spec, serviceAccountName: 'flannelette' },
+    };
     node.start({ environment: { ...pod(), NODE_NAME: '', POD_NAME: 'agent', POD_NAMESPACE: 'kube-system' } });
     await eventually(async () => expect((await node.agent.get('/readyz'))?.text).toContain('not found'));
     const made = await kube.cluster.request('POST', '/api/v1/namespaces/kube-system/pods', body);
@@ -109,22 +122,35 @@ test('host-gw is told as flanneld does, and an ExternalIP if that is wanted', as
   const expected = { 'backend-data': 'null', 'backend-type': 'host-gw', 'kube-subnet-manager': 'true' };
   node.start({ arguments: ['--kubeconfig-file', path] });
   await node.agent.ready();
-  await eventually(async () => expect(await kube.annotations(node.name)).toEqual({ ...expected, 'public-ip': '192.168.77.1' }));
+  await eventually(async () =>
+    expect(await kube.annotations(node.name)).toEqual({ ...expected, 'public-ip': '192.168.77.1' }),
+  );
   await node.stop();
-  await kube.patch(node.name, { status: { addresses: [{ type: 'ExternalIP', address: '203.0.113.7' }] } }, '/status');
+  await kube.patch(
+    node.name,
+    { status: { addresses: [{ type: 'ExternalIP', address: '203.0.113.7' }] } },
+    '/status',
+  );
   node.start({ arguments: ['--kubeconfig-file', path, '--kube-external-ip'] });
   await node.agent.ready();
-  await eventually(async () => expect(await kube.annotations(node.name)).toEqual({ ...expected, 'public-ip': '203.0.113.7' }));
+  await eventually(async () =>
+    expect(await kube.annotations(node.name)).toEqual({ ...expected, 'public-ip': '203.0.113.7' }),
+  );
 });
 
 test("Debian's etcd, which is too old for streaming lists, is good enough", async () => {
-  const [etcd = ''] = [Bun.which('etcd') ?? ''];
+  const etcd = programPath('etcd');
   const { stdout } = Bun.spawnSync([etcd, '--version']);
   expect(stdout.toString()).toContain('etcd Version: 3.4');
   await using old = await Cluster.start({ addresses: [LAB_ADDRESS], binaries: { ...findBinaries(), etcd } });
   await old.createNode(node.name, { podCIDRs: ['10.42.1.0/24'] });
   const server = `https://${LAB_ADDRESS}:${old.port}`;
-  const path = await old.kubeconfig({ user: 'root', groups: ['system:masters'], kind: 'certificate', server });
+  const path = await old.kubeconfig({
+    user: 'root',
+    groups: ['system:masters'],
+    kind: 'certificate',
+    server,
+  });
   node.start({ arguments: ['--kubeconfig-file', path] });
   await node.agent.ready();
 });
