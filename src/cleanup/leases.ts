@@ -31,7 +31,7 @@ export interface StoreSurvey {
 
 /** A store at hand. */
 export interface NamedStore {
-  readonly kind: 'file' | 'etcd';
+  readonly kind: 'file' | 'etcd' | 'kubernetes';
   /** The file's path, or such as `etcd http://10.0.0.1:2379`. */
   readonly place: string;
   /** Reads all leases, and changes nothing; `undefined` if there is nothing to read. */
@@ -46,6 +46,7 @@ const WAITING = { clock: systemClock, random: Math.random };
 export async function namedStore({
   leaseDb,
   etcd,
+  kube,
   nodeName,
 }: CleanupSettings): Promise<NamedStore | undefined> {
   if (leaseDb !== undefined) {
@@ -54,6 +55,16 @@ export async function namedStore({
       place: leaseDb,
       survey: async () => (mayHaveLeases(leaseDb) ? surveyLeases(leaseDb, nodeName, WAITING) : undefined),
       release: (node) => releaseLease(leaseDb, node, WAITING),
+    };
+  }
+  if (kube !== undefined) {
+    const { KubeLeases } = await import('../store/kube/release.ts');
+    const leases = new KubeLeases(kube, { node: nodeName, clock: systemClock });
+    return {
+      kind: 'kubernetes',
+      place: `the annotations of Node ${nodeName}`,
+      survey: () => leases.survey(),
+      release: () => leases.release(),
     };
   }
   if (etcd === undefined) return undefined;

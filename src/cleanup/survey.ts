@@ -80,7 +80,7 @@ function leaseFindings({ store, leases: survey }: Known): LeaseFindings {
   if (!survey.ok) return { kind: 'unreadable', path, message: survey.error.message };
   const { own, peers, others } = survey.value;
   const isReserved = own?.reserved === true;
-  return { kind: 'read', path, isShared: kind === 'etcd', isReserved, own: own?.subnets, peers, others };
+  return { kind: 'read', path, isShared: kind !== 'file', isReserved, own: own?.subnets, peers, others };
 }
 
 function surveyState(directory: string): { state: NodeState; findings: StateFindings } {

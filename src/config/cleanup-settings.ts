@@ -5,7 +5,7 @@
  * @module
  */
 import { fail, ok, type Result } from '../model/result.ts';
-import type { EtcdStoreSettings, Settings } from '../model/settings.ts';
+import type { EtcdStoreSettings, KubeStoreSettings, Settings } from '../model/settings.ts';
 import { parseArguments } from './arguments.ts';
 import { type Check, checkFile, checkPath, checkSocket } from './checks.ts';
 import { addEnvironment } from './environment.ts';
@@ -14,7 +14,7 @@ import { type GivenFlags, textOf, withoutSecret } from './flag-values.ts';
 import type { Flag } from './flags.ts';
 import { pathConflict } from './paths.ts';
 import { checkNodeName, pathsOf, type SettingsInput } from './settings.ts';
-import { givenEtcd } from './store.ts';
+import { givenEtcd, givenKube } from './store.ts';
 
 /** Where the agent of this node keeps things, and what is to be done about them. */
 export interface CleanupSettings
@@ -23,6 +23,8 @@ export interface CleanupSettings
   readonly leaseDb: string | undefined;
   /** `undefined` if no flag of etcd's was given. */
   readonly etcd: EtcdStoreSettings | undefined;
+  /** `undefined` unless leases are in Kubernetes. */
+  readonly kube: KubeStoreSettings | undefined;
   /** Only say what would be removed. */
   readonly dryRun: boolean;
   /** Take what flanneld of this node has left too. */
@@ -77,6 +79,7 @@ function readCleanupSettings(input: SettingsInput): Result<ParsedCleanup, Config
     socketPath: checkSocket(check),
     leaseDb: textOf(given.value, 'lease-db') === '' ? undefined : checkFile(check, 'lease-db'),
     etcd: givenEtcd(check),
+    kube: givenKube(check, input.env),
     dryRun: isOn(given.value, 'dry-run'),
     adopt: isOn(given.value, 'adopt'),
     json: isOn(given.value, 'json'),

@@ -64,6 +64,12 @@ export function givenEtcd(check: Check): EtcdStoreSettings | undefined {
   return !isElsewhere && FLAGS_OF.etcd.some((name) => isGiven(check, name)) ? etcdStore(check) : undefined;
 }
 
+/** Kubernetes' settings if leases are said to be there, and are in no file. */
+export function givenKube(check: Check, env: Environment): KubeStoreSettings | undefined {
+  const isKube = textOf(check.given, 'lease-db') === '' && boolOf(check.given, 'kube-subnet-mgr');
+  return isKube ? kubeStore(check, env) : undefined;
+}
+
 function contradiction({ given }: Check, name: string): ConfigError {
   const { flag, value } = given.get(name) ?? {};
   const isSecret = flag?.spec.type === 'string' && flag.spec.secret === true;

@@ -50,7 +50,7 @@ export function judgeLease(findings: Findings, found: boolean): Judgement<LeaseS
     case 'unnamed':
       return lostLease(
         found,
-        'no store was named; give --lease-db FILE or the flags of etcd as the agent had them',
+        'no store was named; give --lease-db FILE, --kube-subnet-mgr or the flags of etcd as the agent had them',
       );
     case 'none':
       return lostLease(

@@ -16,9 +16,9 @@ leaves, and says so. Stop the agent before. It can be run again at any time.
 
 ${SWITCHES}
 
-Of the flags and variables of 'run' these say where things are: --lease-db or those of etcd,
---state-dir, --subnet-file, --socket and NODE_NAME. Give them as the agent had them; the others have
-no effect.
+Of the flags and variables of 'run' these say where things are: --lease-db, or those of etcd, or
+--kube-subnet-mgr and those of Kubernetes; --state-dir, --subnet-file, --socket and NODE_NAME. Give
+them as the agent had them; the others have no effect.
 
 Exit status: 0 all gone, 3 something of flannelette's is left, 1 refused or bad usage.
 `;

@@ -59,6 +59,13 @@ export function ownAnnotations(sources: OwnAnnotationSources): ReadonlyMap<strin
   return wanted;
 }
 
+/** What is to be done to a Node that is no node of flannel any more; what users have set stays. */
+export function noAnnotations(): ReadonlyMap<string, undefined> {
+  const { manager, type, data, publicIp } = ANNOTATION;
+  const names = [manager, type, data[4], data[6], publicIp[4], publicIp[6]];
+  return new Map(names.map((name) => [name, undefined]));
+}
+
 /** Of every backend but vxlan flannel writes the IPv4 half always. */
 function dataOf(type: string, half: LeaseRequestFamily | undefined, family: Family): string | undefined {
   if (type === 'vxlan') return half?.vtep && formatVtep(half.vtep);

@@ -26,6 +26,7 @@ const DEFAULTS: CleanupSettings = {
   socketPath: '/run/flannelette/agent.sock',
   leaseDb: undefined,
   etcd: undefined,
+  kube: undefined,
   dryRun: false,
   adopt: false,
   json: false,
