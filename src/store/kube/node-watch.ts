@@ -156,9 +156,14 @@ export class NodeWatch {
     if (!isList) sink.recovered();
     const startMs = clock.monotonicMs();
     const events = new EventReader({ ...this.#options, isList });
+    const reader = opened.value.getReader();
+    // A read that waits is not always ended by the signal of its request.
+    abort.signal.addEventListener('abort', () => void reader.cancel().catch(() => undefined), { once: true });
     const silence = new Silence(clock, isList ? LIST_SILENCE_MS : SILENCE_MS, () => abort.abort());
-    const ended = await this.#read(opened.value, events, silence);
+    const ended = await this.#read(reader, events, silence);
     silence.stop();
+    // Whatever has ended it, nothing more of it is wanted.
+    abort.abort();
     // It may begin the list and find out that it cannot: its etcd is too old (`RequestWatchProgress is disabled`).
     const isRefused = !ended.ok && ended.error.kind !== 'unreachable' && ended.error.kind !== 'gone';
     if (isList && !events.isListed && (silence.isOver || isRefused)) {
@@ -173,14 +178,16 @@ export class NodeWatch {
   }
 
   async #read(
-    body: AsyncIterable<Uint8Array>,
+    reader: Pick<ReadableStreamDefaultReader<Uint8Array>, 'read'>,
     events: EventReader,
     silence: Silence,
   ): Promise<Result<void, KubeFailure>> {
     const { sink, clock } = this.#options;
     try {
-      for await (const chunk of body) {
+      for (;;) {
+        const { done, value: chunk } = await reader.read();
         if (this.#isClosed) return ok(undefined);
+        if (done) break;
         this.#heardMs = clock.nowMs();
         const failure = events.push(chunk, this.#asked(WATCH));
         if (failure === undefined) this.#failures = 0;
@@ -194,10 +201,10 @@ export class NodeWatch {
           return fail(failure);
         }
       }
-      return ok(undefined);
     } catch {
       return fail(failureOfForm('no answer any more', this.#asked(WATCH)));
     }
+    return silence.isOver ? fail(failureOfForm('nothing for too long', this.#asked(WATCH))) : ok(undefined);
   }
 
   /** The list in pages, for servers that cannot begin a watch with it. */

@@ -88,9 +88,10 @@ function judgeCleanup(input: SettingsInput, agent: Settings | undefined): void {
   mustHold(parsed.ok || agent === undefined, 'Cleanup refuses the command line of an agent');
   if (!parsed.ok) mustBeGood(parsed.error, input);
   if (!parsed.ok || agent === undefined || parsed.value.kind !== 'settings') return;
-  const { dryRun, adopt, json, leaseDb, etcd, ...places } = parsed.value.settings;
+  const { dryRun, adopt, json, leaseDb, etcd, kube, ...places } = parsed.value.settings;
   const { leases } = agent;
   mustHold(etcd === undefined || isDeepStrictEqual(etcd, leases), 'Another etcd');
+  mustHold(isDeepStrictEqual(kube, leases.kind === 'kube' ? leases : undefined), 'Another cluster');
   mustHold(leaseDb === (leases.kind === 'sqlite' ? leases.path : undefined), 'Another lease database');
   mustHold(!dryRun && !adopt && !json, 'A switch that nobody set');
   for (const [name, place] of Object.entries(places))

@@ -43,6 +43,16 @@ const ETCD = {
   password: undefined,
 } as const;
 
+const KUBE = {
+  kind: 'kube',
+  kubeconfig: undefined,
+  apiUrl: undefined,
+  annotationPrefix: 'flannel.alpha.coreos.com/',
+  setNetworkUnavailable: true,
+  externalIp: false,
+  pod: undefined,
+} as const;
+
 test.each([
   [[], {}],
   [['--dry-run'], { dryRun: true }],
@@ -55,11 +65,14 @@ test.each([
   ],
   [['--etcd-endpoints', 'http://a:1'], { etcd: { ...ETCD, endpoints: ['http://a:1'] } }],
   [['--etcd-prefix=/x', '--lease-db=l.db'], { leaseDb: '/work/l.db' }],
-  [['--etcd-prefix=/x', '--kube-subnet-mgr'], {}],
+  [
+    ['--etcd-prefix=/x', '--kube-subnet-mgr', '--kubeconfig-file=/k'],
+    { kube: { ...KUBE, kubeconfig: '/k' } },
+  ],
   // Those of a unit file, whatever they say.
   [
     ['--iface', 'eth0', '--kube-subnet-mgr', '--healthz-port', '8081', '--ip-masq', '--public-ip=no address'],
-    {},
+    { kube: KUBE },
   ],
   // A value, though it looks like a switch.
   [['--subnet-file', '--adopt'], { subnetFile: '/work/--adopt' }],
