@@ -6,7 +6,7 @@
  */
 import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import * as v from 'valibot';
-import { parseIp, parseMac } from '../../model/ip.ts';
+import { type Family, familyOf, type Ip, parseIp, parseMac } from '../../model/ip.ts';
 import type { Lease, LeaseFamily, LeaseLookup } from '../../model/lease.ts';
 import type { PublicAddresses } from '../../model/lease-source.ts';
 import { type Problem, problem } from '../../model/problem.ts';
@@ -53,15 +53,21 @@ export interface SavedAt {
 /** Leases are below 200 bytes each; a cluster of 5,000 nodes has half a megabyte of them. */
 const BYTES_MAX = 16 << 20;
 
-const address = v.optional(v.pipe(v.string(), v.transform(parseIp)));
+const address = (family: Family) =>
+  v.optional(
+    v.pipe(
+      v.string(),
+      v.transform((text) => addressIn(text, family)),
+    ),
+  );
 
 const headSchema = v.object({
   version: v.literal(1),
   store: v.string(),
   node: v.string(),
   savedAt: v.pipe(v.string(), v.isoTimestamp()),
-  publicIp: address,
-  publicIpV6: address,
+  publicIp: address(4),
+  publicIpV6: address(6),
 });
 
 /** The file of one node. */
@@ -160,8 +166,8 @@ function fieldsOf(half: LeaseFamily | undefined): readonly (string | number)[] {
 function leaseIn(line: string, order: number): RawLease {
   const fields = line.split('\t');
   const [node = '', backendType = ''] = fields;
-  const ipv4 = attributesIn(fields.slice(2, 6));
-  const ipv6 = attributesIn(fields.slice(6, 10));
+  const ipv4 = attributesIn(fields.slice(2, 6), 4);
+  const ipv6 = attributesIn(fields.slice(6, 10), 6);
   const [subnet = '', subnetV6 = ''] = [fields[2], fields[6]];
   return {
     node,
@@ -172,13 +178,19 @@ function leaseIn(line: string, order: number): RawLease {
   };
 }
 
-function attributesIn([, ip = '', vni = '', mac = '']: readonly string[]): FamilyAttributes {
+function attributesIn([, ip = '', vni = '', mac = '']: readonly string[], family: Family): FamilyAttributes {
   const vtepMac = parseMac(mac);
   return {
-    publicIp: parseIp(ip),
+    publicIp: addressIn(ip, family),
     vtep: vtepMac === undefined ? undefined : { vni: Number(vni), mac: vtepMac },
     fault: undefined,
   };
+}
+
+/** An address of this family; one of the other is none. */
+function addressIn(text: string, family: Family): Ip | undefined {
+  const ip = parseIp(text);
+  return ip !== undefined && familyOf(ip) === family ? ip : undefined;
 }
 
 function reasonOf(error: unknown): string {
