@@ -180,6 +180,8 @@ export class RememberingSource implements LeaseSource {
       const request = this.#request;
       const own = await inner.acquire(request);
       if (this.#isClosed) return;
+      // Taken away meanwhile: whoever had it asks by himself.
+      if (this.#restoredOwn === undefined) break;
       if (own.ok && request === this.#request) {
         this.#confirmed(own.value.lease, this.#restoredOwn);
         break;
