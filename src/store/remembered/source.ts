@@ -219,7 +219,9 @@ export class RememberingSource implements LeaseSource {
     if (this.#set?.synced !== true) return;
     this.#savedMs = clock.monotonicMs();
     const before = this.#saveProblem?.message;
-    const memory = { own: this.#own, peers: this.#set.peers, addresses: this.#addresses };
+    // A store that lists the peers may not know the own node yet: what it has not denied is not forgotten.
+    const own = this.#own ?? this.#restoredOwn;
+    const memory = { own, peers: this.#set.peers, addresses: this.#addresses };
     this.#saveProblem = file.save(memory, at);
     this.#options.onSaved?.();
     if (this.#saveProblem?.message !== before) this.#tellStatus();
