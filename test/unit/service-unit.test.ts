@@ -38,14 +38,14 @@ test('the unit starts a command line and an environment that the agent takes, wi
   const parsed = parseSettings({ argv, env, hostName: 'pi-1', cwd: '/' });
   if (!parsed.ok || parsed.value.kind !== 'settings') throw new Error(JSON.stringify(parsed));
   const { leases, stateDir, socketPath, subnetFile } = parsed.value.settings;
-  if (leases.kind !== 'sqlite') throw new Error(leases.kind);
+  expect(leases.kind).toBe('kube');
   const runtime =
     unit
       .get('RuntimeDirectory')?.[0]
       ?.split(' ')
       .map((name) => `/run/${name}/`) ?? [];
   const writable = [...runtime, `/var/lib/${unit.get('StateDirectory')?.[0]}/`];
-  for (const path of [leases.path, `${stateDir}/`, socketPath, subnetFile])
+  for (const path of [`${stateDir}/`, socketPath, subnetFile])
     expect(writable.some((directory) => path.startsWith(directory))).toBe(true);
 });
 
