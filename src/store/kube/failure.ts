@@ -67,7 +67,7 @@ const AWAY_REMEDY = 'Start the API server or mend the way to it; the data plane 
 /** An answer that is no success. */
 export function failureOfStatus(status: number, refusal: Refusal | undefined, asked: Asked): KubeFailure {
   const { what, server, files } = asked;
-  const words = printable((refusal?.message ?? '').slice(0, MESSAGE_LENGTH_MAX)) || `HTTP ${status}`;
+  const words = shortened(refusal?.message ?? '') || `HTTP ${status}`;
   const said = `The API server ${server} does not let this node ${what}: ${words}`;
   const retryAfterMs =
     refusal !== undefined && refusal.retryAfterS > 0 ? refusal.retryAfterS * 1000 : undefined;
@@ -90,6 +90,11 @@ export function failureOfStatus(status: number, refusal: Refusal | undefined, as
     default:
       return { kind: 'refused', problem: problem('store-unavailable', said, BUSY_REMEDY) };
   }
+}
+
+/** Cut before and after: what is not printable takes six characters each. */
+function shortened(text: string): string {
+  return printable(text.slice(0, MESSAGE_LENGTH_MAX)).slice(0, MESSAGE_LENGTH_MAX);
 }
 
 const BUSY_REMEDY =
