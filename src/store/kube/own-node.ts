@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Ip } from '../../model/ip.ts';
+import type { Family } from '../../model/ip.ts';
 import { type Lease, sameLease } from '../../model/lease.ts';
 import type { LeaseRequest, OwnLease, PublicAddresses } from '../../model/lease-source.ts';
 import type { NetworkConfig } from '../../model/network.ts';
@@ -49,7 +49,8 @@ export class OwnNode {
   #waiting: Waiting[] = [];
   #isUp = false;
   #faults = '';
-  #addresses: PublicAddresses = { ipv4: undefined, ipv6: undefined };
+  /** As they were told last. */
+  #addresses: PublicAddresses | undefined;
 
   constructor(options: OwnNodeOptions) {
     this.#options = options;
@@ -103,23 +104,25 @@ export class OwnNode {
   }
 
   #setNode(node: KubeNode | undefined): void {
-    const { publisher, prefix, log, onPublicAddresses } = this.#options;
+    const { publisher, prefix, log } = this.#options;
     this.#node = node;
     this.#isKnown = true;
     publisher.setNode(node);
     const faults = node === undefined ? [] : annotationFaults(node.annotations, prefix);
     if (faults.join() !== this.#faults) for (const fault of faults) log(fault);
     this.#faults = faults.join();
-    const addresses = { ipv4: this.#nodeAddress(4), ipv6: this.#nodeAddress(6) };
-    if (addresses.ipv4 !== this.#addresses.ipv4 || addresses.ipv6 !== this.#addresses.ipv6) {
-      this.#addresses = addresses;
-      onPublicAddresses(addresses);
-    }
+    if (node !== undefined) this.#tellAddresses(node);
     this.#settle();
   }
 
-  #nodeAddress(family: 4 | 6): Ip | undefined {
-    return this.#node && addressIn(this.#node.annotations, ANNOTATION.nodePublicIp[family], family);
+  /** The first Node tells in any case, since what is remembered of an earlier one may be over. */
+  #tellAddresses({ annotations }: KubeNode): void {
+    const ofFamily = (family: Family) => addressIn(annotations, ANNOTATION.nodePublicIp[family], family);
+    const addresses = { ipv4: ofFamily(4), ipv6: ofFamily(6) };
+    const before = this.#addresses;
+    if (before !== undefined && addresses.ipv4 === before.ipv4 && addresses.ipv6 === before.ipv6) return;
+    this.#addresses = addresses;
+    this.#options.onPublicAddresses(addresses);
   }
 
   /** Gives the lease to those who wait, or says that it is another. */

@@ -106,6 +106,8 @@ export class RememberingSource implements LeaseSource {
         this.#listener?.onOwnLeaseLost(reason);
       },
       onPublicAddresses: (addresses) => {
+        const { ipv4, ipv6 } = this.#addresses;
+        if (addresses.ipv4 === ipv4 && addresses.ipv6 === ipv6) return;
         this.#addresses = addresses;
         this.#saveSoon();
         this.#listener?.onPublicAddresses?.(addresses);
@@ -194,13 +196,14 @@ export class RememberingSource implements LeaseSource {
   }
 
   #confirmed(lease: Lease, restored: Lease): void {
-    this.#restoredOwn = undefined;
     this.#granted(lease);
     const [now, before] = [subnetsOf(lease), subnetsOf(restored)];
     if (now !== before) this.#listener?.onOwnLeaseLost(`the store says ${now}, restored was ${before}`);
   }
 
+  /** From now on the store is asked itself: what it has said once must not give way to older memories. */
   #granted(lease: Lease): void {
+    this.#restoredOwn = undefined;
     this.#own = lease;
     this.#saveSoon();
   }

@@ -67,6 +67,21 @@ test.each<[string, Lease | undefined, Partial<LeaseRequest>]>([
   expect(told.filter((each) => each.startsWith('lost'))).toEqual([]);
 });
 
+test('what the store has given is not replaced by what was remembered before', async () => {
+  rig.remember(lease(1, { ipv6: undefined }));
+  const { inner, source } = rig.open();
+  // Of both families nothing was remembered.
+  void source.acquire(request('node-1', 1));
+  await inner.answer(lease(7));
+  let got: Result<OwnLease, Problem> | undefined;
+  void source.acquire(request('node-1', 1, { ipv6: undefined })).then((given) => {
+    got = given;
+  });
+  await settled();
+  expect(got).toBeUndefined();
+  expect(inner.asked.length).toBe(2);
+});
+
 test('a store that says the same is not worth a word', async () => {
   rig.remember(lease(1));
   const { inner, source, told, watch } = rig.open();

@@ -125,6 +125,18 @@ describe('what is written down, and when', () => {
     expect(rig.saved()).toMatchObject({ own: lease(1), peers: ['node-3'] });
   });
 
+  test('public addresses that the store no longer has are forgotten, and what it repeats is not told', async () => {
+    rig.remember(lease(1), lease(2));
+    const { inner, told, watch } = rig.open();
+    watch();
+    await settled();
+    const tellsOf = () => told.filter((each) => each.startsWith('addresses'));
+    inner.listener?.onPublicAddresses?.({ ipv4: ip('203.0.113.1'), ipv6: undefined });
+    expect(tellsOf()).toEqual(['addresses 203.0.113.1 undefined']);
+    inner.listener?.onPublicAddresses?.({ ipv4: undefined, ipv6: undefined });
+    expect(tellsOf().slice(1)).toEqual(['addresses undefined undefined']);
+  });
+
   test('public addresses are remembered as well', async () => {
     const { inner, watch } = rig.open();
     watch();
