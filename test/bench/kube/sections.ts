@@ -10,13 +10,22 @@ import { kubeChangeRows, kubeStormRows } from './change.ts';
 import { KubeStage, type StageOptions } from './stage.ts';
 import { kubeRestoredRows, kubeStartRows } from './start.ts';
 
-const SIZES: readonly StageOptions[] = [
+/** What is measured in one cluster besides starts and changes. */
+interface Plan extends StageOptions {
+  /** Nodes that report: as kubelets do, which leave no thin Node. */
+  readonly storm?: true;
+  /** A server that is away for a while. */
+  readonly away?: true;
+}
+
+const PLANS: readonly Plan[] = [
+  { count: 3, fat: true },
   { count: 1_000, fat: false },
-  { count: 1_000, fat: true },
+  { count: 1_000, fat: true, storm: true, away: true },
   { count: 5_000, fat: false },
-  { count: 5_000, fat: true },
+  { count: 5_000, fat: true, storm: true },
 ];
-const QUICK_SIZES: readonly StageOptions[] = [{ count: 50, fat: true }];
+const QUICK_PLANS: readonly Plan[] = [{ count: 50, fat: true, storm: true, away: true }];
 
 /** How much of it. */
 export interface KubeOptions {
@@ -30,21 +39,20 @@ export function kubeSections({ quick, stormMinutes }: KubeOptions): [string, () 
   const missing = whatIsMissing();
   if (missing !== undefined)
     return quick ? [] : [['kube', async () => [lacking('kube: everything', missing)]]];
-  return (quick ? QUICK_SIZES : SIZES).map((size) => {
-    const { count, fat } = size;
+  return (quick ? QUICK_PLANS : PLANS).map((plan) => {
+    const { count, fat } = plan;
     const name = `kube, ${count} ${fat ? 'fat' : 'thin'} Nodes`;
-    return [name, () => stageRows(size, { quick, stormMinutes })];
+    return [name, () => rowsOf(plan, { quick, stormMinutes })];
   });
 }
 
-async function stageRows(size: StageOptions, { quick, stormMinutes }: KubeOptions): Promise<Row[]> {
-  await using stage = await KubeStage.start(size);
+async function rowsOf(plan: Plan, { quick, stormMinutes }: KubeOptions): Promise<Row[]> {
+  await using stage = await KubeStage.start(plan);
   const rows = await kubeStartRows(stage, { runs: quick ? 1 : 3, quick });
   rows.push(...(await kubeChangeRows(stage, quick ? 2 : 20)));
-  // A kubelet's report of a thin Node would be no longer thin.
-  if (size.fat) rows.push(...(await kubeStormRows(stage, { seconds: quick ? 1 : stormMinutes * 60 })));
+  if (plan.storm) rows.push(...(await kubeStormRows(stage, { seconds: quick ? 1 : stormMinutes * 60 })));
   rows.push(...(await kubeRestoredRows(stage, quick ? 1 : 5)));
-  if (size.fat && size.count <= 1_000)
+  if (plan.away)
     rows.push(...(await kubeAwayRows(stage, quick ? { seconds: 1, runs: 1 } : { seconds: 45, runs: 2 })));
   return rows;
 }
