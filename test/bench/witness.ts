@@ -62,12 +62,12 @@ export class Witness implements Disposable {
   }
 
   /** The next event that fits. */
-  next(fits: (heard: Heard) => boolean): Promise<Heard> {
+  next(fits: (heard: Heard) => boolean, waitMs: number = WAIT_MS_MAX): Promise<Heard> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(listener);
-        reject(new Error(`The witness has waited ${WAIT_MS_MAX / 1000} s in vain`));
-      }, WAIT_MS_MAX);
+        reject(new Error(`The witness has waited ${waitMs / 1000} s in vain`));
+      }, waitMs);
       const listener = (heard: Heard) => {
         if (!fits(heard)) return;
         clearTimeout(timer);

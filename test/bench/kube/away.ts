@@ -12,6 +12,8 @@ import { type KubeStage, own, peerNode } from './stage.ts';
 
 const SETTLED_MS = 3_000;
 const FIRST = 14_000;
+/** A connection that is half open may take that long to be found out. */
+const WAIT_MS_MAX = 180_000;
 
 /** How it is away. */
 const WAYS = ['stopped and started', 'refusing connections', 'dropping packets'] as const;
@@ -71,7 +73,7 @@ async function convergence({ stage, witness, way, seconds, number }: Absence): P
   const { name, ...options } = peerNode(number, stage.options.fat);
   const base = subnetOf(number, 4).replace(/\/\d+$/, '');
   const route = (gone: boolean) =>
-    witness.next((each) => each.kind === 'route' && each.name === base && each.gone === gone);
+    witness.next((each) => each.kind === 'route' && each.name === base && each.gone === gone, WAIT_MS_MAX);
   const create = () => stage.ask('POST', '', nodeObject(name, options));
   if (way === 'stopped and started') {
     // Nobody can tell a server that is away; but etcd can lose a Node, of which it hears when it is back.
