@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: what the agent costs, beside iproute2's batch tools in the same run.
  *
- *     npm run bench                     all of it, a quarter of an hour
+ *     npm run bench                     all of it, half an hour
  *     npm run bench -- --quick          small sizes, few runs each: shows that the bench works
  *     npm run bench -- --only repair    the sections whose names begin so
  *     npm run bench -- --json           the rows as JSON, at the end
