@@ -111,7 +111,10 @@ export class Agent {
         this.#underlay.setPublicAddresses(addresses);
         this.#host.trigger('public address in the lease store');
       },
-      onStatus: ({ problem: trouble }) => this.#parts.journal.problem('store', trouble),
+      onStatus: ({ problem: trouble }) => {
+        this.#parts.journal.problem('store', trouble);
+        this.#noteReadiness();
+      },
     });
     this.#host.trigger('start');
   }
@@ -280,9 +283,14 @@ export class Agent {
     journal.pass(pass, durationMs);
     onWork(pass.created + pass.updated + pass.removed);
     this.#forgetFormerLinks(pass);
+    this.#noteReadiness();
+  }
+
+  /** What was missing may be the kernel's, which a pass ends, or the store's, which needs no pass. */
+  #noteReadiness(): void {
     if (this.#readyAfterMs !== undefined || !this.readiness().ready) return;
     this.#parts.source.networkUp?.();
     this.#readyAfterMs = Math.round(this.#parts.uptimeMs());
-    journal.ready(this.#readyAfterMs, this.#leases?.peers.size ?? 0);
+    this.#parts.journal.ready(this.#readyAfterMs, this.#leases?.peers.size ?? 0);
   }
 }

@@ -32,6 +32,8 @@ export class FakeSource implements LeaseSource {
   /** Called instead of granting, if a test wants so. */
   answer: ((request: LeaseRequest) => Promise<Grant>) | undefined;
   closed = false;
+  /** How often it was told that the node's network works. */
+  networkUps = 0;
   #listener: LeaseListener | undefined;
 
   own(): Promise<Result<Lease | undefined, Problem>> {
@@ -85,6 +87,16 @@ export class FakeSource implements LeaseSource {
   refresh(): void {
     this.refreshes++;
     queueMicrotask(() => this.tell('all'));
+  }
+
+  /** Says that something is wrong which keeps it from nothing, or no more. */
+  complain(message: string | undefined): void {
+    this.trouble = message === undefined ? undefined : problem('store-denied', message);
+    this.#listener?.onStatus(this.status());
+  }
+
+  networkUp(): void {
+    this.networkUps++;
   }
 
   ownExpiryMs(): undefined {

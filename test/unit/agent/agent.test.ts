@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import { problem } from '../../../src/model/problem.ts';
 import { AgentRig } from '../../sim/agent-rig.ts';
+import { settled } from '../../sim/fake-clock.ts';
 import { HOST_GW, ip, leaseOf, vxlanLink } from '../../sim/samples.ts';
 
 const SUBNET_ENV =
@@ -51,6 +52,20 @@ test('Agent is not ready before every known peer is in the kernel', async () => 
   await rig.run(10_000);
   expect(rig.codes()).toEqual([]);
   expect(rig.told.at(-1)).toStartWith('READY=1\nSTATUS=Ready: 2 peers');
+});
+
+test('Agent is ready as soon as the store has no trouble any more, though the kernel needs nothing', async () => {
+  const rig = await AgentRig.started();
+  expect(rig.source.networkUps).toBe(1);
+  const other = new AgentRig();
+  other.agent.start();
+  await settled();
+  other.source.complain('The annotations cannot be written');
+  await other.run(1_000);
+  expect([other.codes(), other.source.networkUps]).toEqual([['store-denied'], 0]);
+  other.source.complain(undefined);
+  expect([other.codes(), other.source.networkUps]).toEqual([[], 1]);
+  expect(other.log.filter((line) => line.startsWith('info Ready')).length).toBe(1);
 });
 
 test('Agent says each thing once, in lines that do not repeat with every pass', async () => {
