@@ -162,3 +162,13 @@ export const str = leaf<string>('str', (writer, value) => writeText(writer, valu
 
 /** Text that iproute2 sends without the final NUL, as `IFLA_INFO_KIND`. */
 export const bareStr = leaf<string>('bareStr', (writer, value) => writeText(writer, value, 0), readText);
+
+/** Bytes without a meaning of their own, as hexadecimal digits. */
+export const bytes = leaf<string>(
+  'bytes',
+  (writer, value) => writer.bytes.set(Uint8Array.fromHex(value), writer.skip(value.length / 2)),
+  (reader) => {
+    const start = reader.take(reader.end - reader.at);
+    return reader.bytes.subarray(start, reader.end).toHex();
+  },
+);

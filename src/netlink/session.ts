@@ -128,6 +128,16 @@ export class Session {
     return failed;
   }
 
+  /**
+   * Sends one datagram and gives back what failed, by index: then nothing of it was done. The last message has no
+   * answer, as NFNL_MSG_BATCH_END has none on kernels before 6.10. Not while a batch is queued.
+   */
+  transact(requests: readonly Request<unknown>[]): ReadonlyMap<number, NetlinkError> {
+    for (const [i, request] of requests.entries()) this.#encode(i, request);
+    this.#flush(-2);
+    return this.finish();
+  }
+
   /** Sends one request and waits for its acknowledgement. A batch before it is sent first, its failures kept. */
   execute<T>(request: Request<T>): NetlinkError | undefined {
     return this.#converse(request, NLM_F.ACK, ignore);
@@ -184,9 +194,9 @@ export class Session {
    * Only the last message asks for an acknowledgement: the kernel works a datagram off in order and answers
    * every failure unasked, so silence is success and the last answer closes the batch.
    */
-  #flush(): void {
+  #flush(answered = -1): void {
     const pending = this.#pending;
-    const last = pending.at(-1);
+    const last = pending.at(answered);
     if (last === undefined) return;
     const { view } = this.#writer;
     const at = last.start - NLMSG_HDRLEN + 6;

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Codec, type Infer, readText, writeText } from './codec.ts';
-import { NLA_HDRLEN, type Reader } from './wire.ts';
+import { NLA_F_NESTED, NLA_HDRLEN, type Reader } from './wire.ts';
 
 /** The value of {@link tagged}: a union discriminated by `kind`; kinds not in the table read as `unknown`. */
 export type TaggedOf<T extends Readonly<Record<string, Codec<unknown>>>> =
@@ -16,6 +16,8 @@ export type TaggedOf<T extends Readonly<Record<string, Codec<unknown>>>> =
 export interface TagIds {
   readonly kindId: number;
   readonly dataId: number;
+  /** As iproute2 writes it, if absent; libnftnl ends the name with a NUL and marks the set as a nest. */
+  readonly form?: 'libnftnl';
 }
 
 /** A codec that lists its kinds. */
@@ -35,12 +37,12 @@ export function tagged<const T extends Readonly<Record<string, Codec<unknown>>>>
     name,
     ids,
     kinds: table,
-    typeFlags: 0,
+    typeFlags: ids.form === 'libnftnl' ? NLA_F_NESTED : 0,
     write(writer, value) {
       const tag: { kind: PropertyKey; name?: string; data?: unknown } = value;
       const kind = tag.kind === 'unknown' ? (tag.name ?? '') : String(tag.kind);
       const start = writer.openAttribute(ids.kindId);
-      writeText(writer, kind, 0);
+      writeText(writer, kind, ids.form === 'libnftnl' ? 1 : 0);
       writer.closeAttribute(start);
       const codec = kinds.get(kind);
       if (codec === undefined || tag.data === undefined) return;

@@ -52,6 +52,26 @@ const FEATURES: Layout = {
   },
 };
 
+const NFGENMSG = { name: 'struct nfgenmsg', bytes: 4 };
+const DATA: Layout = {
+  member: 'NFTA_DATA_VALUE',
+  nests: { NFTA_DATA_VERDICT: { member: 'NFTA_VERDICT_CODE' } },
+};
+const EXPRESSIONS: Readonly<Record<string, Layout>> = {
+  meta: { member: 'NFTA_META_KEY' },
+  payload: { member: 'NFTA_PAYLOAD_DREG' },
+  bitwise: { member: 'NFTA_BITWISE_SREG', nests: { NFTA_BITWISE_MASK: DATA, NFTA_BITWISE_XOR: DATA } },
+  cmp: { member: 'NFTA_CMP_SREG', nests: { NFTA_CMP_DATA: DATA } },
+  immediate: { member: 'NFTA_IMMEDIATE_DREG', nests: { NFTA_IMMEDIATE_DATA: DATA } },
+  masq: { member: 'NFTA_MASQ_FLAGS' },
+  counter: { member: 'NFTA_COUNTER_BYTES' },
+};
+const EXPRESSION: Layout = {
+  member: 'NFTA_EXPR_NAME',
+  nests: { NFTA_EXPR_DATA: (kind) => EXPRESSIONS[kind] },
+};
+const ELEMENTS: Layout = { member: 'NFTA_LIST_ELEM', nests: { NFTA_LIST_ELEM: EXPRESSION } };
+
 /** The layouts by the type of message; of generic families by the family's name. */
 const LAYOUTS: Readonly<Record<string, Layout>> = {
   LINK,
@@ -60,6 +80,16 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
   NEIGH: NEIGHBOUR,
   nlctrl: CONTROL,
   ethtool: FEATURES,
+  BATCH_BEGIN: { member: 'NFNL_BATCH_GENID', header: NFGENMSG },
+  BATCH_END: { member: 'NFNL_BATCH_GENID', header: NFGENMSG },
+  GEN: { member: 'NFTA_GEN_ID', header: NFGENMSG },
+  TABLE: { member: 'NFTA_TABLE_NAME', header: NFGENMSG },
+  CHAIN: {
+    member: 'NFTA_CHAIN_TABLE',
+    header: NFGENMSG,
+    nests: { NFTA_CHAIN_HOOK: { member: 'NFTA_HOOK_HOOKNUM' } },
+  },
+  RULE: { member: 'NFTA_RULE_TABLE', header: NFGENMSG, nests: { NFTA_RULE_EXPRESSIONS: ELEMENTS } },
 };
 
 /** linux/netlink.h: NLM_F_*; 0x100 and above mean one thing when asking and another when changing. */
@@ -74,9 +104,18 @@ export function headLine(kind: string, { type, flags }: { type: number; flags: n
   return `${kind} (${type}), flags ${words.join('|') || 'none'} (0x${flags.toString(16)})`;
 }
 
+/** `NFT_MSG_NEWRULE` or `NFNL_MSG_BATCH_BEGIN`; NFNL_SUBSYS_NFTABLES is 10. */
+export function kindOfNetfilter(type: number): string | undefined {
+  if (type === 0x10) return 'NFNL_MSG_BATCH_BEGIN';
+  if (type === 0x11) return 'NFNL_MSG_BATCH_END';
+  return type >> 8 === 10
+    ? enumerationWith(readEnumerations(), 'NFT_MSG_NEWTABLE').get(type & 0xff)
+    : undefined;
+}
+
 /** The lines of one message's payload. `kind` is as `RTM_NEWLINK`, or the name of a generic family. */
 export function annotate(bytes: Uint8Array, kind: string): string[] {
-  const layout = LAYOUTS[kind.replace(/^RTM_(NEW|DEL|GET)/, '')];
+  const layout = LAYOUTS[kind.replace(/^(NFNL_MSG_|(RTM_|NFT_MSG_)(NEW|DEL|GET))/, '')];
   if (layout === undefined) throw new Error(`No layout for ${kind}`);
   const labels = new Map<number, string>();
   label(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), {
@@ -120,7 +159,8 @@ function label(view: DataView, { layout, at, end, depth, all, labels }: Place): 
     const id = view.getUint16(start + 2, true) & 0x3fff;
     const name = names.get(id) ?? `${id}, which the headers do not know`;
     labels.set(start, indent + name);
-    if (name === 'IFLA_INFO_KIND') kind = text(view, { from: start + 4, to: start + length });
+    if (name === 'IFLA_INFO_KIND' || name === 'NFTA_EXPR_NAME')
+      kind = text(view, { from: start + 4, to: start + length });
     const nest = layout.nests?.[name];
     const below = typeof nest === 'function' ? nest(kind) : nest;
     if (below !== undefined)

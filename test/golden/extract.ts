@@ -7,7 +7,7 @@
  * @module
  */
 import { readFileSync } from 'node:fs';
-import { annotate, headLine } from './annotate.ts';
+import { annotate, headLine, kindOfNetfilter } from './annotate.ts';
 import { enumerationWith, readEnumerations } from './headers.ts';
 
 const NLMSG_HDRLEN = 16;
@@ -16,7 +16,7 @@ const [trace = '', wanted = '', tools = '', command = ''] = process.argv.slice(2
 const [kind = '', genericCommand] = wanted.split(':');
 
 // Tools probe before they ask, so the last message of the kind is the one.
-const found = buffers(readFileSync(trace, 'utf8')).findLast(isWanted);
+const found = buffers(readFileSync(trace, 'utf8')).flatMap(messagesOf).findLast(isWanted);
 if (found === undefined) throw new Error(`No ${wanted} in what '${command}' sent`);
 const view = new DataView(found.buffer);
 const head = { type: view.getUint16(4, true), flags: view.getUint16(6, true) };
@@ -27,12 +27,25 @@ const lines = [
 ];
 process.stdout.write(`${lines.join('\n')}\n`);
 
+/** A transaction of nftables is one buffer of many messages. */
+function messagesOf(bytes: Uint8Array): Uint8Array[] {
+  const all: Uint8Array[] = [];
+  for (let at = 0; at + NLMSG_HDRLEN <= bytes.length; ) {
+    const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
+    if (size < NLMSG_HDRLEN) break;
+    all.push(bytes.slice(at, at + ((size + 3) & ~3)));
+    at += (size + 3) & ~3;
+  }
+  return all;
+}
+
 function isWanted(bytes: Uint8Array): boolean {
   if (bytes.length < NLMSG_HDRLEN) return false;
   const message = new DataView(bytes.buffer);
   const type = message.getUint16(4, true);
   if (genericCommand !== undefined)
     return bytes[NLMSG_HDRLEN] === Number(genericCommand) && (type === 0x10) === (kind === 'nlctrl');
+  if (kind.startsWith('NF')) return kindOfNetfilter(type) === kind;
   return enumerationWith(readEnumerations(), 'RTM_NEWLINK').get(type) === kind;
 }
 

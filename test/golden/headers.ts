@@ -6,7 +6,17 @@
  */
 import { readFileSync } from 'node:fs';
 
-const HEADERS = ['if_link', 'if_addr', 'rtnetlink', 'neighbour', 'veth', 'genetlink', 'ethtool_netlink'];
+const HEADERS = [
+  'if_link',
+  'if_addr',
+  'rtnetlink',
+  'neighbour',
+  'veth',
+  'genetlink',
+  'ethtool_netlink',
+  'netfilter/nfnetlink',
+  'netfilter/nf_tables',
+];
 
 /** Names by number. */
 export type Names = ReadonlyMap<number, string>;

@@ -41,6 +41,8 @@ export interface RequestCase {
   readonly codec: Codec<unknown>;
   readonly value: unknown;
   readonly habit?: Habit | undefined;
+  /** Whether an acknowledgement is asked for; in a transaction none is. */
+  readonly answered?: boolean;
 }
 
 const BRIDGE_ORDER: Habit = {

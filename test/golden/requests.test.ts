@@ -8,8 +8,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Codec } from '../../src/netlink/codec.ts';
 import { NLM_F } from '../../src/netlink/session.ts';
 import { align4, Reader, Writer } from '../../src/netlink/wire.ts';
-import { REQUESTS } from './requests.ts';
+import { NFT_REQUESTS } from './nft-requests.ts';
+import { REQUESTS as ROUTE_REQUESTS } from './requests.ts';
 import { type GoldenMessage, parseGolden, sideBySide } from './text.ts';
+
+const REQUESTS = [...ROUTE_REQUESTS, ...NFT_REQUESTS];
 
 const DIRECTORY = `${import.meta.dir}/requests`;
 
@@ -52,11 +55,11 @@ test('requests have a value each, and values a capture', () => {
   expect(captured.sort()).toEqual(REQUESTS.map(({ file }) => file).sort());
 });
 
-for (const { file, type, flags, codec, value, habit } of REQUESTS) {
+for (const { file, type, flags, codec, value, habit, answered = true } of REQUESTS) {
   test(`read() gives the value of ${file}`, () => {
     const message = load(file);
     expect(message.type).toBe(type);
-    expect(message.flags).toBe(flags | NLM_F.REQUEST | NLM_F.ACK);
+    expect(message.flags).toBe(flags | NLM_F.REQUEST | (answered ? NLM_F.ACK : 0));
     expect(codec.read(new Reader(message.bytes))).toEqual(value);
   });
 

@@ -44,7 +44,7 @@ const VETH0 = 4;
 const FLANNEL = 5;
 const FLANNEL_V6 = 6;
 
-/** Every file in `requests/`. */
+/** Every file in `requests/` but those of nft. */
 export const REQUESTS: readonly RequestCase[] = [
   newLink('link-add-bridge', { address: mac('01'), name: 'br0', linkInfo: { kind: 'bridge' } }),
   newLink('link-add-bridge-options', {

@@ -8,6 +8,14 @@ import type { Codec } from '../../../src/netlink/codec.ts';
 import { featuresMessage } from '../../../src/netlink/ethtool.ts';
 import { controlMessage } from '../../../src/netlink/generic.ts';
 import {
+  batchMessage,
+  chainMessage,
+  generationMessage,
+  NFT_MSG,
+  ruleMessage,
+  tableMessage,
+} from '../../../src/netlink/nftables.ts';
+import {
   addressMessage,
   linkMessage,
   neighbourMessage,
@@ -32,6 +40,11 @@ const CODECS: readonly Codec<unknown>[] = [
   neighbourMessage,
   controlMessage,
   featuresMessage,
+  batchMessage,
+  generationMessage,
+  tableMessage,
+  chainMessage,
+  ruleMessage,
 ];
 
 /** The codec of a name. */
@@ -61,7 +74,15 @@ export function capturedMessages(): CapturedMessage[] {
 function codecOf(file: string, type: number): Codec<unknown> {
   if (file.startsWith('family')) return controlMessage;
   if (file.startsWith('features')) return featuresMessage;
+  if (file.startsWith('nft')) return nftablesCodecOf(type);
   if (type < RTM.NEWADDR) return linkMessage;
   if (type < RTM.NEWROUTE) return addressMessage;
   return type < RTM.NEWNEIGH ? routeMessage : neighbourMessage;
+}
+
+function nftablesCodecOf(type: number): Codec<unknown> {
+  if (type < NFT_MSG.NEWTABLE) return batchMessage;
+  if (type < NFT_MSG.NEWCHAIN) return tableMessage;
+  if (type < NFT_MSG.NEWRULE) return chainMessage;
+  return type < NFT_MSG.NEWGEN ? ruleMessage : generationMessage;
 }
