@@ -23,7 +23,10 @@ const K3S_KUBECONFIG = '/var/lib/rancher/k3s/agent/k3scontroller.kubeconfig';
  */
 export async function kubeCredentialsCommand([kubeconfig]: readonly string[]): Promise<number> {
   const answer = await answerFor(kubeconfig).catch((error: unknown): CredentialsAnswer => {
-    return { kind: 'invalid', message: `Cannot use the Kubernetes credentials: ${reasonOf(error)}` };
+    return {
+      kind: 'invalid',
+      message: `Cannot use the Kubernetes credentials: ${reasonOf(error).replaceAll('\n', ' ')}`,
+    };
   });
   await Bun.write(Bun.stdout, `${JSON.stringify(answer)}\n`);
   return 0;
@@ -53,7 +56,9 @@ async function ofFile(file: string): Promise<CredentialsAnswer> {
   try {
     config.loadFromFile(path);
   } catch (error) {
-    return { kind: 'invalid', message: `${file} is no kubeconfig: ${reasonOf(error)}` };
+    // Only its first line: below it a parser shows what is in the file, secrets too.
+    const [reason] = reasonOf(error).split('\n');
+    return { kind: 'invalid', message: `${file} is no kubeconfig: ${reason}` };
   }
   const cluster = config.getCurrentCluster();
   if (cluster === null)
@@ -141,5 +146,5 @@ function expiryOf(authorization: string): number | undefined {
 
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.trim().split('\n').slice(0, 3).join(' ');
+  return message.trim().split('\n').slice(0, 3).join('\n');
 }
