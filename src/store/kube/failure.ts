@@ -79,7 +79,8 @@ export function failureOfStatus(status: number, refusal: Refusal | undefined, as
     }
     case status === 403:
       return { kind: 'denied', problem: problem('store-denied', said) };
-    case status === 404:
+    // Of what is not there Kubernetes says so itself: a proxy, or a wrong path, knows of no Node.
+    case status === 404 && refusal !== undefined:
       return { kind: 'not-found', problem: problem('node-missing', said) };
     case status === 410 || refusal?.reason === 'Expired':
       return { kind: 'gone', problem: problem('store-unavailable', said, BUSY_REMEDY) };

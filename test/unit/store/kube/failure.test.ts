@@ -104,6 +104,13 @@ describe('an answer that is no success', () => {
     expect(failureOfStatus(504, expired, ASKED).kind).toBe('gone');
   });
 
+  test('of a Node that is not there only Kubernetes knows, not what is in between', () => {
+    expect(failureOfStatus(404, undefined, ASKED)).toMatchObject({
+      kind: 'refused',
+      problem: { code: 'store-unavailable' },
+    });
+  });
+
   test('a server that is busy names a pause', () => {
     expect(failureOfStatus(429, { ...refusal, retryAfterS: 3 }, ASKED).retryAfterMs).toBe(3_000);
   });
