@@ -42,6 +42,7 @@ test('a watch that says nothing for a minute and a half is given up, and what it
       put: ({ name }) => heard.push(name),
       gone: (name) => heard.push(`-${name}`),
       listed: (names) => heard.push(`all ${[...names].join()}`),
+      restarted: () => {},
       settled: () => {},
       recovered: () => {},
       failed: ({ problem }) => heard.push(problem.message),

@@ -17,6 +17,8 @@ import { Silence } from './silence.ts';
 
 /** Who hears of Nodes, and of how the server is. */
 export interface WatchSink extends NodeSink {
+  /** Everything is told anew, whatever was known: a server's memory may have been set back. */
+  restarted(): void;
   /** All that has arrived by now was told. */
   settled(): void;
   /** The server answers again. */
@@ -103,6 +105,7 @@ export class NodeWatch {
       if (this.#isRestarted) this.#version = undefined;
       this.#isRestarted = false;
       const isList = this.#version === undefined;
+      if (isList) this.#options.sink.restarted();
       const own = isList ? await readOwnNode(this.#options) : ok(undefined);
       if (this.#isClosed) return;
       const done = own.ok ? await (isList && this.#isPaged ? this.#listPages() : this.#follow(isList)) : own;
@@ -190,7 +193,8 @@ export class NodeWatch {
         if (done) break;
         this.#heardMs = clock.nowMs();
         const failure = events.push(chunk, this.#asked(WATCH));
-        if (failure === undefined) this.#failures = 0;
+        // A list that breaks in the middle again and again is asked for less and less often.
+        if (failure === undefined && events.isListed) this.#failures = 0;
         if (events.isListed) silence.limit(SILENCE_MS);
         silence.heard();
         if (events.version !== undefined) this.#version = events.version;
@@ -202,9 +206,12 @@ export class NodeWatch {
         }
       }
     } catch {
-      return fail(failureOfForm('no answer any more', this.#asked(WATCH)));
+      if (!silence.isOver) return fail(failureOfForm('no answer any more', this.#asked(WATCH)));
     }
-    return silence.isOver ? fail(failureOfForm('nothing for too long', this.#asked(WATCH))) : ok(undefined);
+    if (!silence.isOver) return ok(undefined);
+    // Twice: a server whose memory was set back has nothing to tell of a version that it has not come to yet.
+    if (this.#failures > 0) this.#version = undefined;
+    return fail(failureOfForm('nothing for too long', this.#asked(WATCH)));
   }
 
   /** The list in pages, for servers that cannot begin a watch with it. */

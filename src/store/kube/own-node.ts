@@ -44,6 +44,7 @@ export class OwnNode {
   #node: KubeNode | undefined;
   /** Whether it is known that there is a Node, or that there is none. */
   #isKnown = false;
+  #isDoubted = false;
   #request: LeaseRequest | undefined;
   #given: Lease | undefined;
   #waiting: Waiting[] = [];
@@ -78,9 +79,15 @@ export class OwnNode {
 
   /** The Node as it is now; what is older than what is known is passed over. */
   put(node: KubeNode): void {
-    const isOlder =
-      node.uid === this.#node?.uid && Number(node.resourceVersion) < Number(this.#node.resourceVersion);
+    const known = this.#isDoubted ? undefined : this.#node;
+    this.#isDoubted = false;
+    const isOlder = node.uid === known?.uid && Number(node.resourceVersion) < Number(known.resourceVersion);
     if (!isOlder) this.#setNode(node);
+  }
+
+  /** What comes next is believed, however old it seems: an etcd that was restored counts from an earlier version. */
+  restarted(): void {
+    this.#isDoubted = true;
   }
 
   /** There is no such Node, or not any more. */

@@ -110,6 +110,7 @@ export class KubeLeaseSource implements LeaseSource {
         put: (each) => this.#put(each),
         gone: (name) => this.#gone(name),
         listed: (names) => this.#listed(names),
+        restarted: () => this.#own.restarted(),
         settled: () => this.#settled(),
         recovered: () => this.#setProblem('read', undefined),
         failed: (failure) => this.#failed(failure),

@@ -59,3 +59,23 @@ describe('the public addresses of a Node', () => {
     expect(addresses.slice(1)).toEqual([NONE]);
   });
 });
+
+describe('what is older than what is known', () => {
+  const old = nodeWith({ 'backend-type': 'old' }, { resourceVersion: '9' });
+
+  test('is passed over: the answer to a patch may come before what the watch tells', () => {
+    const { own, nodes } = rig();
+    own.put(nodeWith({}));
+    own.put(old);
+    expect(nodes.length).toBe(1);
+  });
+
+  test('is believed once everything is told anew: an etcd may have been restored', () => {
+    const { own, nodes } = rig();
+    own.put(nodeWith({}));
+    own.restarted();
+    own.put(old);
+    own.put(nodeWith({}, { resourceVersion: '8' }));
+    expect(nodes.slice(1)).toEqual([old]);
+  });
+});
