@@ -14,6 +14,7 @@ import { ok } from '../../model/result.ts';
 import { writeAtomically } from '../../write-file.ts';
 import type { RawLease } from '../accept.ts';
 import type { FamilyAttributes } from '../lease-attributes.ts';
+import { quoted } from '../printable.ts';
 
 /** The file's name in the state directory. */
 export const LEASE_FILE = 'leases.tsv';
@@ -129,7 +130,7 @@ export class LeaseFile {
     if (!parsed.success) return 'is damaged, or of another version';
     const { savedAt, publicIp, publicIpV6, ...whose } = parsed.output;
     if (whose.node !== node || whose.store !== store)
-      return `is that of node '${whose.node}' with leases from ${whose.store}`;
+      return `is that of node ${quoted(whose.node)} with leases from ${quoted(whose.store)}`;
     return {
       own: own === '' ? undefined : leaseIn(own, 0),
       peers: peers.map((line, order) => leaseIn(line, order)),

@@ -174,8 +174,8 @@ describe('what is of no use', () => {
   });
 
   test.each([
-    [{ node: 'node-2' }, "is that of node 'node-2' with leases from kube"],
-    [{ store: 'etcd' }, "is that of node 'node-1' with leases from etcd"],
+    [{ node: 'node-2' }, "is that of node 'node-2' with leases from 'kube'"],
+    [{ store: 'etcd' }, "is that of node 'node-1' with leases from 'etcd'"],
   ])('that of another is set aside (%j)', (whose, why) => {
     fileOf(whose).save(memoryOf(undefined, lease(3)), AT);
     const { remembered, warning } = fileOf().load();
