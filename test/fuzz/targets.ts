@@ -8,6 +8,8 @@ import { commandLine } from './targets/command-line.ts';
 import { events, session } from './targets/datagram.ts';
 import { etcdAnswer } from './targets/etcd-answer.ts';
 import { http } from './targets/http.ts';
+import { kubeAnswer } from './targets/kube-answer.ts';
+import { leaseFile } from './targets/lease-file.ts';
 import { leaseRow } from './targets/lease-row.ts';
 import { netConf } from './targets/net-conf.ts';
 import { netlink } from './targets/netlink.ts';
@@ -24,8 +26,10 @@ export const TARGETS: readonly Target[] = [
   subnetEnv,
   leaseRow,
   etcdAnswer,
+  kubeAnswer,
   commandLine,
   stateFile,
+  leaseFile,
   status,
   http,
 ];

@@ -74,6 +74,19 @@ test('LeaseTable tells leases apart that differ in one field', () => {
   expect(table.equals(ordinal, leaseOf(2))).toBe(true);
 });
 
+test('LeaseTable gives its leases as lines of ten fields, one for each node that it has', () => {
+  const table = new LeaseTable();
+  expect([...table.lines()]).toEqual([]);
+  table.set(leaseOf(2));
+  table.set(leaseOf(3));
+  table.set(leaseOf(4, { families: [6], backendType: 'host-gw' }));
+  table.delete('node-3');
+  expect([...table.lines()]).toEqual([
+    'node-2\tvxlan\t10.42.2.0/24\t192.168.0.2\t1\t02:00:00:04:00:02\tfd42:0:0:2::/64\tfd99::2\t1\t02:00:00:06:00:02',
+    'node-4\thost-gw\t\t\t\t\tfd42:0:0:4::/64\tfd99::4\t\t',
+  ]);
+});
+
 test('LeaseTable can be changed while its names are read', () => {
   const table = new LeaseTable();
   for (let n = 0; n < 50; n++) table.set(leaseOf(n));

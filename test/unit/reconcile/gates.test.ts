@@ -229,3 +229,14 @@ test('Reconciler gives subnets to new nodes whose former holders are held', asyn
 });
 
 const AN_HOUR_MS = 3_600_000;
+
+test('leases that are restored and not confirmed yet are programmed, and shown so, after one whole look', async () => {
+  const rig = await Rig.converged({ peers: 3, synced: false, families: [4] });
+  expect(rig.ours()).toEqual(rig.wantedLines());
+  expect([...rig.reconciler.peers()].map(({ state }) => state)).toEqual(Array(3).fill('programmed'));
+  expect([rig.reconciler.pendingPeers, rig.reconciler.converged]).toEqual([0, false]);
+  rig.synced = true;
+  rig.tell('all');
+  await rig.quiet();
+  expect(rig.reconciler.converged).toBe(true);
+});

@@ -237,3 +237,30 @@ describe('LeaseBook with disputes with the own node', () => {
     expect(book.take()).toBeUndefined();
   });
 });
+
+describe('LeaseBook told of many at once', () => {
+  test('settles what waits, and tells the same as without', () => {
+    const late = rawLease(2, { subnet: '10.3.1.0/24' });
+    const book = openBook(late, rawLease(1));
+    book.settle();
+    book.settle();
+    book.put(rawLease(3));
+    expect(book.nodes().sort()).toEqual(['node-1', 'node-2', 'node-3']);
+    expect(shown(take(book))).toEqual(shown(take(openBook(rawLease(1), late, rawLease(3)))));
+  });
+});
+
+describe('LeaseBook names who claims what is ours', () => {
+  test('by what they hold themselves, with their places in the order', () => {
+    const book = openBook(rawLease(1), rawLease(2), rawLease(3, { subnet: 'x' }));
+    book.settle();
+    expect(book.rivals()).toEqual([]);
+    const own = ownLease({ ipv4: lease(rawLease(1)).ipv4 });
+    book.setOwn(own);
+    book.settle();
+    expect(book.rivals()).toMatchObject([{ node: 'node-1', order: 1 }]);
+    book.remove('node-1');
+    take(book);
+    expect(book.rivals()).toEqual([]);
+  });
+});
