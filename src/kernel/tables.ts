@@ -1,0 +1,272 @@
+/**
+ * Tables of traffic rules in the kernel: read whole, replaced whole, by nf_tables' own netlink.
+ *
+ * @module
+ */
+import { FAMILIES, type Family } from '../model/ip.ts';
+import { type RuleChain, type TableObject, tableDifference, tableName } from '../model/traffic-rules.ts';
+import type { Infer } from '../netlink/codec.ts';
+import { ERRNO, type NetlinkError, netlinkError } from '../netlink/error.ts';
+import {
+  batchMessage,
+  chainMessage,
+  generationMessage,
+  NF_INET,
+  NFNL_MSG_BATCH,
+  NFNL_SUBSYS_NFTABLES,
+  NFPROTO,
+  NFT_MSG,
+  nfgenmsg,
+  ruleMessage,
+  tableMessage,
+} from '../netlink/nftables.ts';
+import { NFT_VERDICT } from '../netlink/nftables-expressions.ts';
+import { NLM_F, type Request, type Session } from '../netlink/session.ts';
+import type { Owner } from '../reconcile/target.ts';
+import { expressionsOf, ruleOf } from './rule-expressions.ts';
+
+/** NFT_TABLE_F_DORMANT. */
+const DORMANT = 1;
+/** Others may make transactions at the same time; after so many the look or the change counts as failed. */
+const ATTEMPTS = 5;
+/** `linux/errno.h`: of a transaction that is for another generation. */
+const ERESTART = 85;
+
+/** By number: NF_INET_*. */
+const HOOKS = ['prerouting', 'input', 'forward', 'output', 'postrouting'];
+const CHANGED = netlinkError(ERRNO.EAGAIN, { text: 'the rules changed again and again meanwhile' });
+
+/** Rules that are not such as ours and that a chain of ours has are put right: the table is ours. */
+const SHAPE: Readonly<Record<string, Pick<RuleChain, 'type' | 'hook'>>> = {
+  forward: { type: 'filter', hook: 'forward' },
+  postrtg: { type: 'nat', hook: 'postrouting' },
+};
+
+/** A table of flannel's name is ours or flannel's if it says so, or has no chains but such as theirs. */
+export function tableOwner({ family, name, comment, chains }: TableObject): Owner {
+  if (name !== tableName(family)) return 'alien';
+  if (comment === `rules for ${name}`) return 'ours';
+  if (comment !== undefined) return 'alien';
+  const isShaped = ({ name: chain, type, hook }: RuleChain) =>
+    SHAPE[chain]?.type === type && SHAPE[chain].hook === hook;
+  return chains.every(isShaped) ? 'ours' : 'alien';
+}
+
+/** The tables that have our names, whosever they are. A kernel without nf_tables has none. */
+export function readTables(session: Session): readonly TableObject[] | NetlinkError {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const before = readGeneration(session);
+    if (typeof before !== 'number') return isAbsent(before) ? [] : before;
+    const tables: TableObject[] = [];
+    for (const family of FAMILIES) {
+      const table = readTable(session, family);
+      if (table !== undefined && 'errno' in table) return table;
+      if (table !== undefined) tables.push(table);
+    }
+    if (readGeneration(session) === before) return tables;
+  }
+  return CHANGED;
+}
+
+/**
+ * Makes the table as it is wanted, in one transaction, which replaces one that is there. `EEXIST` if that is somebody
+ * else's.
+ */
+export function writeTable(session: Session, table: TableObject): NetlinkError | undefined {
+  return change(session, table, (found) => {
+    if (found !== undefined && tableDifference(table, found) === undefined) return [];
+    return [...(found === undefined ? [] : [deleteTable(table)]), ...createTable(table)];
+  });
+}
+
+/** Removes the table, unless it is somebody else's. */
+export function removeTable(session: Session, table: TableObject): NetlinkError | undefined {
+  return change(session, table, (found) => (found === undefined ? [] : [deleteTable(found)]));
+}
+
+/** Makes a change that is right for what was found, or finds it anew if somebody else was faster. */
+function change(
+  session: Session,
+  { family }: TableObject,
+  requestsFor: (found: TableObject | undefined) => readonly Request<unknown>[],
+): NetlinkError | undefined {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const generation = readGeneration(session);
+    if (typeof generation !== 'number') return generation;
+    const found = readTable(session, family);
+    if (found !== undefined && 'errno' in found) return found;
+    if (found !== undefined && tableOwner(found) === 'alien')
+      return netlinkError(ERRNO.EEXIST, { text: 'a table of this name is of another program' });
+    const requests = requestsFor(found);
+    if (requests.length === 0) return undefined;
+    const failures = session.transact([batch('BEGIN', generation), ...requests, batch('END')]);
+    if (failures.get(0)?.errno === ERESTART) continue;
+    // What was refused is told with its reason, also where the end of the answer is missing.
+    return [...failures.values()].find(({ errno }) => errno !== ERRNO.EAGAIN) ?? [...failures.values()][0];
+  }
+  return CHANGED;
+}
+
+function isAbsent({ errno }: NetlinkError): boolean {
+  return errno === ERRNO.EOPNOTSUPP || errno === ERRNO.EPROTONOSUPPORT || errno === ERRNO.EINVAL;
+}
+
+function readGeneration(session: Session): number | NetlinkError {
+  let id: number | undefined;
+  const error = session.ask(
+    {
+      type: NFT_MSG.GETGEN,
+      flags: 0,
+      codec: generationMessage,
+      value: { header: nfgenmsg.of({}), attrs: {} },
+    },
+    generationMessage,
+    ({ attrs }) => {
+      id = attrs.id;
+    },
+  );
+  return error ?? id ?? netlinkError(ERRNO.EIO, { text: 'no generation of nf_tables' });
+}
+
+function headerOf(family: Family) {
+  return nfgenmsg.of({ family: family === 4 ? NFPROTO.IPV4 : NFPROTO.IPV6 });
+}
+
+function readTable(session: Session, family: Family): TableObject | NetlinkError | undefined {
+  const name = tableName(family);
+  const header = headerOf(family);
+  let table: Infer<typeof tableMessage> | undefined;
+  const error = session.ask(
+    { type: NFT_MSG.GETTABLE, flags: 0, codec: tableMessage, value: { header, attrs: { name } } },
+    tableMessage,
+    (message) => {
+      table = message;
+    },
+  );
+  if (error !== undefined) return error.errno === ERRNO.ENOENT ? undefined : error;
+  const chains = readChains(session, family);
+  if ('errno' in chains) return chains;
+  return {
+    kind: 'table',
+    family,
+    name,
+    comment: commentOf(table?.attrs.userData),
+    dormant: ((table?.attrs.flags ?? 0) & DORMANT) !== 0,
+    chains,
+  };
+}
+
+function readChains(session: Session, family: Family): readonly RuleChain[] | NetlinkError {
+  const table = tableName(family);
+  const header = headerOf(family);
+  const chains = new Map<string, RuleChain & { rules: RuleChain['rules'][number][] }>();
+  const error = session.dump(
+    { type: NFT_MSG.GETCHAIN, flags: 0, codec: chainMessage, value: { header, attrs: { table } } },
+    chainMessage,
+    {
+      visit: ({ attrs }) => {
+        if (attrs.table === table && attrs.name !== undefined) chains.set(attrs.name, chainOf(attrs));
+      },
+      restart: () => chains.clear(),
+    },
+  );
+  const clear = () => {
+    for (const { rules } of chains.values()) rules.length = 0;
+  };
+  const failure =
+    error ??
+    session.dump(
+      { type: NFT_MSG.GETRULE, flags: 0, codec: ruleMessage, value: { header, attrs: { table } } },
+      ruleMessage,
+      {
+        visit: ({ attrs }) => {
+          if (attrs.table !== table) return;
+          chains.get(attrs.chain ?? '')?.rules.push(ruleOf(attrs.expressions ?? [], family));
+        },
+        restart: clear,
+      },
+    );
+  return failure ?? [...chains.values()];
+}
+
+function chainOf({ name = '', hook, type = '', policy, userData }: Infer<typeof chainMessage>['attrs']) {
+  return {
+    name,
+    type,
+    hook: hook === undefined ? '' : (HOOKS[hook.number ?? 0] ?? `hook ${hook.number}`),
+    priority: (hook?.priority ?? 0) | 0,
+    policy: policy === NFT_VERDICT.DROP ? ('drop' as const) : ('accept' as const),
+    comment: commentOf(userData),
+    rules: [],
+  };
+}
+
+function createTable({ family, name, comment, chains }: TableObject): Request<unknown>[] {
+  const header = headerOf(family);
+  const requests: Request<unknown>[] = [
+    request(NFT_MSG.NEWTABLE, NLM_F.CREATE, {
+      codec: tableMessage,
+      value: { header, attrs: { name, flags: 0, userData: userDataOf(comment) } },
+    }),
+  ];
+  for (const chain of chains) {
+    const { type, hook, priority, policy } = chain;
+    const number = hook === 'postrouting' ? NF_INET.POST_ROUTING : NF_INET.FORWARD;
+    const attrs = {
+      table: name,
+      name: chain.name,
+      type,
+      policy: policy === 'drop' ? NFT_VERDICT.DROP : NFT_VERDICT.ACCEPT,
+      hook: { number, priority },
+      userData: userDataOf(chain.comment),
+    };
+    requests.push(request(NFT_MSG.NEWCHAIN, NLM_F.CREATE, { codec: chainMessage, value: { header, attrs } }));
+  }
+  for (const { name: chain, rules } of chains)
+    for (const rule of rules) {
+      if ('foreign' in rule) continue;
+      const attrs = { table: name, chain, expressions: expressionsOf(rule, family) };
+      requests.push(
+        request(NFT_MSG.NEWRULE, NLM_F.CREATE | NLM_F.APPEND, {
+          codec: ruleMessage,
+          value: { header, attrs },
+        }),
+      );
+    }
+  return requests;
+}
+
+function deleteTable({ family, name }: TableObject): Request<unknown> {
+  const value = { header: headerOf(family), attrs: { name } };
+  return request(NFT_MSG.DELTABLE, 0, { codec: tableMessage, value });
+}
+
+function batch(edge: keyof typeof NFNL_MSG_BATCH, generation?: number): Request<unknown> {
+  const value = { header: nfgenmsg.of({ resourceId: NFNL_SUBSYS_NFTABLES }), attrs: { generation } };
+  return request(NFNL_MSG_BATCH[edge], 0, { codec: batchMessage, value });
+}
+
+function request<T>(
+  type: number,
+  flags: number,
+  { codec, value }: Pick<Request<T>, 'codec' | 'value'>,
+): Request<unknown> {
+  return { type, flags, codec, value };
+}
+
+/** libnftnl's user data: type, length and value in bytes; type 0 is the comment with its NUL. */
+function userDataOf(comment: string | undefined): string | undefined {
+  if (comment === undefined) return undefined;
+  const text = new TextEncoder().encode(`${comment}\0`);
+  return new Uint8Array([0, text.length, ...text]).toHex();
+}
+
+function commentOf(userData: string | undefined): string | undefined {
+  const data = Uint8Array.fromHex(userData ?? '');
+  for (let at = 0; at + 2 <= data.length; at += 2 + (data[at + 1] ?? 0)) {
+    if (data[at] !== 0) continue;
+    const text = data.subarray(at + 2, at + 2 + (data[at + 1] ?? 0));
+    return new TextDecoder().decode(text).replace(/\0.*$/s, '');
+  }
+  return undefined;
+}
