@@ -11,7 +11,8 @@ import { EXECUTABLE, makeScratch, runProgram } from './executable.ts';
 const TEST_TIMEOUT_MS = 30_000;
 
 /** Commands that end at once, and whose output depends on settings. */
-const COMMANDS = [['version'], ['help'], ['run', '--net-config-path=/nowhere/net-conf.json']];
+const REFUSED = ['run', '--lease-db=/nowhere/leases.db', '--net-config-path=/nowhere/net-conf.json'];
+const COMMANDS = [['version'], ['help'], REFUSED];
 
 /** Bad enough to be refused, where it is heard. */
 const BAD_SETTING = { FLANNELD_HEALTHZ_PORT: 'not a port' };
@@ -61,7 +62,7 @@ test(
   'the same setting in the environment is heard',
   () => {
     using directory = makeScratch();
-    const command = [EXECUTABLE, 'run', '--net-config-path=/nowhere/net-conf.json'];
+    const command = [EXECUTABLE, ...REFUSED];
     const told = runProgram(command, { cwd: directory.path, env: BAD_SETTING });
     expect(told.status).toBe(1);
     expect(told.stderr).not.toBe(runProgram(command, { cwd: directory.path }).stderr);
