@@ -44,6 +44,8 @@ const WITNESSES = {
   ethtool: 'ethtool',
   strace: 'strace',
   faketime: 'faketime',
+  // The reference plugins stand beside the folders of the search path.
+  'containernetworking-plugins': '../lib/cni/loopback',
 };
 
 /**

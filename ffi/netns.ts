@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { checked, libc } from './libc.ts';
 
 /** `linux/sched.h`. */
@@ -40,6 +40,17 @@ export function createNetns(): Netns {
  */
 export function openNetnsOf(pid: number): Netns {
   return hold(openSync(`/proc/${pid}/ns/net`, 'r'));
+}
+
+/**
+ * The namespace that is bound to a path, such as `/run/netns/blue` or `/proc/123/ns/net`. Whether it is one shows
+ * when it is entered.
+ *
+ * @throws if the path cannot be opened
+ */
+export function openNetnsAt(path: string): Netns {
+  // Whatever it is, opening it does not wait.
+  return hold(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
 }
 
 /**

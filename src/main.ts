@@ -9,6 +9,11 @@ const COMMANDS = ['run', 'status', 'cleanup', 'version', 'demo', 'help'] as cons
 
 /** Runs the command and gives back the exit status. */
 async function main(args: readonly string[]): Promise<number> {
+  // A container runtime starts its plugins without arguments. Only `argv0` has the name that it used.
+  const { CNI_COMMAND: verb = '' } = process.env;
+  if (verb !== '' && args.length === 0) {
+    return (await import('./cni/plugin.ts')).cniCommand(process.argv0, process.env);
+  }
   const [first = 'run', ...rest] = args;
   switch (first) {
     case 'version':

@@ -1,0 +1,96 @@
+/**
+ * What a plugin asks the network stack of one namespace. Every refusal is thrown as a {@link CniAbort}.
+ *
+ * @module
+ */
+import { inNetns, type Netns } from '../../ffi/netns.ts';
+import { type NetlinkSocket, openNetlink } from '../../ffi/socket.ts';
+import type { Codec, Infer } from '../netlink/codec.ts';
+import { errnoName, type NetlinkError } from '../netlink/error.ts';
+import { ifinfomsg } from '../netlink/link-kinds.ts';
+import { addressMessage, ifaddrmsg, linkMessage, NETLINK_ROUTE, RTM } from '../netlink/route.ts';
+import { type Request, Session } from '../netlink/session.ts';
+import { CniAbort, cniFailure, thrownText } from './failure.ts';
+
+/** A link as the kernel shows it. */
+export type LinkMessage = Infer<typeof linkMessage>;
+
+/** An address as the kernel shows it. */
+export type AddressMessage = Infer<typeof addressMessage>;
+
+/** Requests to one namespace: the container's, or without any the thread's own. */
+export class Rtnl implements Disposable {
+  readonly #socket: NetlinkSocket;
+  readonly #session: Session;
+
+  constructor(netns?: Netns) {
+    const socket = open(netns);
+    if (typeof socket === 'number') {
+      throw new CniAbort(cniFailure('OWN', `cannot open a netlink socket: ${errnoName(-socket)}`));
+    }
+    this.#socket = socket;
+    this.#session = new Session(socket);
+  }
+
+  /** A link by its name, or `undefined` if there is none. */
+  link(name: string): LinkMessage | undefined {
+    let found: LinkMessage | undefined;
+    const value = { header: ifinfomsg.of({}), attrs: { name } };
+    const request = { type: RTM.GETLINK, flags: 0, codec: linkMessage, value };
+    this.#session.ask(request, linkMessage, (link) => {
+      found = link;
+    });
+    return found;
+  }
+
+  /** The addresses of a link. */
+  addresses(index: number): AddressMessage[] {
+    const value = { header: ifaddrmsg.of({ index }), attrs: {} };
+    const request = { type: RTM.GETADDR, flags: 0, codec: addressMessage, value };
+    // An older kernel shows those of all links.
+    return this.dump(request, addressMessage).filter(({ header }) => header.index === index);
+  }
+
+  /** What a dump shows. One that the kernel interrupts comes again from its beginning. */
+  dump<T, R>(request: Request<T>, reply: Codec<R>): R[] {
+    let found: R[] = [];
+    const restart = () => {
+      found = [];
+    };
+    const error = this.#session.dump(request, reply, { visit: (value) => found.push(value), restart });
+    if (error !== undefined) throw refusal('read the state of the network', error);
+    return found;
+  }
+
+  /** Makes one request; `what` says in words what it is to do. */
+  execute<T>(what: string, request: Request<T>): void {
+    const error = this.try(request);
+    if (error !== undefined) throw refusal(what, error);
+  }
+
+  /** Makes one request and gives back why it was refused. */
+  try<T>(request: Request<T>): NetlinkError | undefined {
+    return this.#session.execute(request);
+  }
+
+  /** Closes the socket. */
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+}
+
+/** The error for a request that was refused. */
+export function refusal(what: string, error: NetlinkError): CniAbort {
+  return new CniAbort(cniFailure('OWN', `cannot ${what}`, error.message));
+}
+
+function open(netns: Netns | undefined): NetlinkSocket | number {
+  const openHere = () => openNetlink({ protocol: NETLINK_ROUTE });
+  if (netns === undefined) return openHere();
+  try {
+    return inNetns(netns, openHere);
+  } catch (thrown) {
+    const msg = 'CNI_NETNS: cannot enter the network namespace';
+    throw new CniAbort(cniFailure('INVALID_ENVIRONMENT', msg, thrownText(thrown)));
+  }
+}
