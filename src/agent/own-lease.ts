@@ -55,6 +55,7 @@ export class OwnLeaseClaim {
   want(request: LeaseRequest): void {
     this.#wanted = request;
     this.#attempts = 0;
+    if (this.#asking) this.#options.source.revise?.(request);
     void this.#ask();
   }
 

@@ -72,6 +72,8 @@ export interface LeaseSource {
   own(node: string): Promise<Result<Lease | undefined, Problem>>;
   /** Takes or updates the node's lease, and keeps it renewed until {@link close}. */
   acquire(request: LeaseRequest): Promise<Result<OwnLease, Problem>>;
+  /** What is asked for has changed while {@link acquire} waits; a source that never waits long does without. */
+  revise?(request: LeaseRequest): void;
   /** Starts to tell `listener` of the other nodes' leases; called once. */
   watch(listener: LeaseListener): void;
   /** Reads everything again, and tells the listener even if nothing has changed: it asked for a second opinion. */

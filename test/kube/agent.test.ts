@@ -59,6 +59,13 @@ test('the condition of the Node is set, and again if somebody sets it back', asy
   await eventually(async () => expect(await kube.condition(name)).toBe('False FlannelIsUp'));
 });
 
+test('when the server was heard of is in the status and the metrics', async () => {
+  const [{ agent }] = nodes();
+  const heardAtMs = (await agent.status())?.store?.heardAtMs ?? 0;
+  expect(heardAtMs).toBeGreaterThan(Date.now() - 120_000);
+  expect((await agent.get('/metrics'))?.text).toMatch(/^flannelette_store_heard_timestamp_seconds \d+/m);
+});
+
 describe('annotations', () => {
   test('that are stripped or changed come back, those of others stay', async () => {
     const [{ name }] = nodes();

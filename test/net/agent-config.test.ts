@@ -215,7 +215,7 @@ test.each([{ args: ['--help'] }, { args: ['run', '--help'] }, { args: ['help'] }
   ({ args }) => {
     const { status, stdout, stderr } = runExecutable(args);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    for (const word of ['Network and leases', '--net-config-path', '--iface', '--healthz-port']) {
+    for (const word of ['Network', 'Leases: ', '--net-config-path', '--iface', '--healthz-port']) {
       expect(stdout).toContain(word);
     }
     expect(stdout.split('\n').filter((line) => line.length > 120)).toEqual([]);

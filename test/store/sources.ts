@@ -28,7 +28,13 @@ export class Ear implements LeaseListener {
   readonly losses: string[] = [];
   readonly statuses: LeaseSourceStatus[] = [];
 
-  readonly onLeases = (change: LeaseChange): void => void this.changes.push(change);
+  /** How many peers each list had when it was told: the peers themselves change with the book. */
+  readonly sizes: number[] = [];
+
+  readonly onLeases = (change: LeaseChange): void => {
+    this.changes.push(change);
+    this.sizes.push(change.set.peers.size);
+  };
   readonly onOwnLeaseLost = (reason: string): void => void this.losses.push(reason);
   readonly onStatus = (status: LeaseSourceStatus): void => void this.statuses.push(status);
 

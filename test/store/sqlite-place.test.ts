@@ -35,9 +35,7 @@ describe('a database that was deleted', () => {
     for (const suffix of ['', '-wal', '-shm', '-changed']) rmSync(lab.path + suffix);
     const leases = await recover(agents);
     expect(leases).toEqual(agents.leases.map(({ lease }) => lease));
-    expect(
-      agents.ears.map(({ changes }) => changes.filter(({ set }) => set.peers.size === 0).length),
-    ).toEqual([1, 1]);
+    expect(agents.ears.map(({ sizes }) => sizes.filter((size) => size === 0).length)).toEqual([1, 1]);
   });
 
   test('does not meet the log that was left behind', async () => {

@@ -21,6 +21,8 @@ export interface KubeRequest {
   /** What it is, after "cannot": `list nodes`. */
   readonly what: string;
   readonly operation: StoreOperation;
+  /** The head of the answer, or all of a small one, has to be there by then; ten seconds if absent. */
+  readonly patienceMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -33,7 +35,6 @@ export interface KubeApiOptions {
   readonly onUse: StoreObserver;
 }
 
-/** The headers of an answer, or all of a small one, have to be there by then. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
 /** Larger answers to a single request are refused: a page of fifty Nodes as kubelets leave them has half a megabyte. */
@@ -58,7 +59,7 @@ export class KubeApi {
   async ask(request: KubeRequest): Promise<Result<Buffer, KubeFailure>> {
     const { clock, onUse } = this.#options;
     const startMs = clock.monotonicMs();
-    const signal = withTimeout(request.signal);
+    const signal = withTimeout(request);
     const opened = await this.#open({ ...request, signal });
     const body = opened.ok ? await bodyOf(opened.value.response, opened.value.asked) : opened;
     onUse(request.operation, clock.monotonicMs() - startMs, body.ok);
@@ -73,7 +74,7 @@ export class KubeApi {
     const startMs = clock.monotonicMs();
     const late = new AbortController();
     // Only the head has to come in time; the body of a watch takes minutes.
-    const timer = clock.schedule(ANSWER_TIMEOUT_MS, () =>
+    const timer = clock.schedule(request.patienceMs ?? ANSWER_TIMEOUT_MS, () =>
       late.abort(new DOMException('late', 'TimeoutError')),
     );
     const opened = await this.#open({ ...request, signal: AbortSignal.any([request.signal, late.signal]) });
@@ -105,11 +106,12 @@ export class KubeApi {
       const failure = answer.ok
         ? await failureOfResponse(answer.value, asked)
         : failureOfError(answer.error, asked, credentials.value);
-      if (failure.kind !== 'denied') return fail(failure);
+      // Who is forbidden something is known all the same.
+      const isForbidden = answer.ok && answer.value.status === 403;
+      if (failure.kind !== 'denied' || isForbidden) return fail(failure);
       // A token, certificate or authority may just have been replaced.
       source.doubt();
-      const isForbidden = answer.ok && answer.value.status === 403;
-      if (attempt > 1 || isForbidden || (await isSame(source, credentials.value))) return fail(failure);
+      if (attempt > 1 || (await isSame(source, credentials.value))) return fail(failure);
     }
   }
 }
@@ -162,8 +164,8 @@ async function send(
   }
 }
 
-function withTimeout(signal: AbortSignal | undefined): AbortSignal {
-  const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+function withTimeout({ signal, patienceMs = ANSWER_TIMEOUT_MS }: KubeRequest): AbortSignal {
+  const timeout = AbortSignal.timeout(patienceMs);
   return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
 }
 

@@ -59,8 +59,8 @@ const CHILD_TIMEOUT_MS = 60_000;
 /** A token is renewed that long before its end. */
 const EXPIRY_MARGIN_MS = 60_000;
 
-/** What is not taken by the server is not read again more often than this. */
-const RENEW_PAUSE_MS = 1_000;
+/** What is not taken by the server is read again after this long, and if it is the same, less and less often. */
+const RENEW_PAUSE_MS = { first: 1_000, longest: 60_000 } as const;
 
 /** What a {@link CredentialSource} needs. */
 export interface CredentialSourceOptions {
@@ -77,6 +77,8 @@ export class CredentialSource {
   #asking: Promise<Result<Credentials, Problem>> | undefined;
   #askedMs = Number.NEGATIVE_INFINITY;
   #isDoubted = false;
+  /** How often the same was read again in a row. */
+  #sames = 0;
 
   constructor(options: CredentialSourceOptions) {
     this.#options = options;
@@ -105,7 +107,8 @@ export class CredentialSource {
   #isStale({ credentials, state }: { credentials: Credentials; state: string }): boolean {
     const { clock } = this.#options;
     if (stateOf(credentials.files) !== state) return true;
-    const isPaused = clock.monotonicMs() - this.#askedMs < RENEW_PAUSE_MS;
+    const pauseMs = Math.min(RENEW_PAUSE_MS.longest, RENEW_PAUSE_MS.first * 2 ** this.#sames);
+    const isPaused = clock.monotonicMs() - this.#askedMs < pauseMs;
     const { expiresAtMs } = credentials;
     const isExpiring = expiresAtMs !== undefined && expiresAtMs - EXPIRY_MARGIN_MS < clock.nowMs();
     return !isPaused && (this.#isDoubted || isExpiring);
@@ -119,6 +122,8 @@ export class CredentialSource {
     switch (answer.value.kind) {
       case 'credentials': {
         const { credentials } = answer.value;
+        const isSame = JSON.stringify(credentials) === JSON.stringify(this.#known?.credentials);
+        this.#sames = isSame ? this.#sames + 1 : 0;
         this.#known = { credentials, state: stateOf(credentials.files) };
         return ok(credentials);
       }

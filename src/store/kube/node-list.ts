@@ -26,9 +26,13 @@ const READ = 'read its node';
 export const LIST = 'list nodes';
 
 /** Reads the own Node, before all others: the agent waits for it, and a long list takes a while. */
-export async function readOwnNode({ api, filter, sink }: NodeQuery): Promise<Result<void, KubeFailure>> {
+export async function readOwnNode(
+  { api, filter, sink }: NodeQuery,
+  patienceMs: number,
+): Promise<Result<void, KubeFailure>> {
   const path = `/api/v1/nodes/${encodeURIComponent(filter.own)}`;
-  const answer = await api.ask({ method: 'GET', path, accept: PROTOBUF, what: READ, operation: 'own' });
+  const asked = { method: 'GET', path, accept: PROTOBUF, what: READ, operation: 'own', patienceMs } as const;
+  const answer = await api.ask(asked);
   if (answer.ok) {
     const node = readSingle(answer.value, filter);
     if (node === undefined) return fail(unreadable(api, READ, 'a Node'));

@@ -9,7 +9,7 @@ import type { Clock, Timer } from '../../model/clock.ts';
 import { fail, ok, type Result } from '../../model/result.ts';
 import type { KubeApi } from './api.ts';
 import { EventReader, type NodeSink } from './event-reader.ts';
-import { type Asked, failureOfForm, type KubeFailure } from './failure.ts';
+import { type Asked, type FailureKind, failureOfForm, type KubeFailure } from './failure.ts';
 import { PROTOBUF_STREAM } from './message.ts';
 import type { NodeFilter } from './node.ts';
 import { LIST, listNodes, readOwnNode } from './node-list.ts';
@@ -53,6 +53,8 @@ const RETRY_AFTER_MS_MAX = 30_000;
 /** A watch that ends sooner has not worked. */
 const WORTHWHILE_MS = 1_000;
 
+const PATIENCE_MS = { long: 10_000, short: 2_500 } as const;
+
 /** How often a server may be busy before everything is listed again. */
 const BUSY_MAX = 4;
 
@@ -64,6 +66,8 @@ export class NodeWatch {
   /** Up to which everything is known; `undefined` before a list is complete. */
   #version: string | undefined;
   #failures = 0;
+  /** As what the last attempt has failed; `undefined` after one that has not. */
+  #failing: FailureKind | undefined;
   #abort: AbortController | undefined;
   #wake: (() => void) | undefined;
   #isClosed = false;
@@ -106,23 +110,32 @@ export class NodeWatch {
       this.#isRestarted = false;
       const isList = this.#version === undefined;
       if (isList) this.#options.sink.restarted();
-      const own = isList ? await readOwnNode(this.#options) : ok(undefined);
+      const own = isList ? await readOwnNode(this.#options, patienceMs(this.#failures)) : ok(undefined);
       if (this.#isClosed) return;
       const done = own.ok ? await (isList && this.#isPaged ? this.#listPages() : this.#follow(isList)) : own;
       if (this.#isClosed) return;
-      if (done.ok) this.#failures = 0;
+      if (done.ok) this.#succeeded();
       else if (!this.#isRestarted) await this.#recover(done.error, isList);
     }
   }
 
   async #recover(failure: KubeFailure, isList: boolean): Promise<void> {
     const { kind, retryAfterMs } = failure;
+    // A server that is back is another matter than one that is away: first it knows no rights, then it has forgotten.
+    if (kind !== this.#failing) this.#failures = 0;
+    this.#failing = kind;
     this.#failures++;
     // Gone, or from the future: a server whose memory was set back has never heard of our version.
     if (kind === 'gone' || (kind === 'busy' && this.#failures >= BUSY_MAX)) this.#version = undefined;
     // A stream that ends is nothing to tell of, if the next one begins.
     if (kind !== 'gone' && (this.#failures > 1 || isList)) this.#options.sink.failed(failure);
+    if (kind === 'gone' && this.#failures === 1) return;
     await this.#pause(kind === 'denied' ? PAUSE_MS_MAX.denied : PAUSE_MS_MAX.away, retryAfterMs);
+  }
+
+  #succeeded(): void {
+    this.#failures = 0;
+    this.#failing = undefined;
   }
 
   async #pause(longestMs: number, retryAfterMs = 0): Promise<void> {
@@ -149,12 +162,12 @@ export class NodeWatch {
       accept: PROTOBUF_STREAM,
       what: isList ? LIST : WATCH,
       operation: 'read',
+      patienceMs: patienceMs(this.#failures),
       signal: abort.signal,
     });
     if (!opened.ok) {
       // A server that does not know the wish says so (KEP-3157 is optional).
-      if (isList && opened.error.kind === 'refused') this.#isPaged = true;
-      return this.#isPaged && isList ? ok(undefined) : opened;
+      return isList && opened.error.kind === 'refused' ? await this.#listPages() : opened;
     }
     if (!isList) sink.recovered();
     const startMs = clock.monotonicMs();
@@ -169,10 +182,7 @@ export class NodeWatch {
     abort.abort();
     // It may begin the list and find out that it cannot: its etcd is too old (`RequestWatchProgress is disabled`).
     const isRefused = !ended.ok && ended.error.kind !== 'unreachable' && ended.error.kind !== 'gone';
-    if (isList && !events.isListed && (silence.isOver || isRefused)) {
-      this.#isPaged = true;
-      return ok(undefined);
-    }
+    if (isList && !events.isListed && (silence.isOver || isRefused)) return await this.#listPages();
     if (!ended.ok) return ended;
     const isShort = clock.monotonicMs() - startMs < WORTHWHILE_MS;
     if (!events.isComplete || (isList && !events.isListed) || isShort)
@@ -194,7 +204,7 @@ export class NodeWatch {
         this.#heardMs = clock.nowMs();
         const failure = events.push(chunk, this.#asked(WATCH));
         // A list that breaks in the middle again and again is asked for less and less often.
-        if (failure === undefined && events.isListed) this.#failures = 0;
+        if (failure === undefined && events.isListed) this.#succeeded();
         if (events.isListed) silence.limit(SILENCE_MS);
         silence.heard();
         if (events.version !== undefined) this.#version = events.version;
@@ -224,7 +234,7 @@ export class NodeWatch {
       isOver: () => this.#isClosed || this.#isRestarted,
     });
     // Another server may answer next time.
-    if (!listed.ok) this.#isPaged = false;
+    this.#isPaged = listed.ok;
     if (!listed.ok) return listed;
     this.#version = listed.value.version;
     sink.listed(listed.value.names);
@@ -235,6 +245,14 @@ export class NodeWatch {
   #asked(what: string): Asked {
     return { what, server: this.#options.api.server ?? '', files: [] };
   }
+}
+
+/**
+ * How long an answer may take. Packets that are dropped make a connection wait longer and longer, so while the server is
+ * away it is asked anew more often; now and then with more patience, for it may only be slow.
+ */
+function patienceMs(failures: number): number {
+  return failures % 4 === 0 ? PATIENCE_MS.long : PATIENCE_MS.short;
 }
 
 function watchQuery(version: string | undefined, random: () => number): URLSearchParams {

@@ -104,6 +104,12 @@ export class OwnNode {
     });
   }
 
+  /** What is asked for is another by now: what waits for a family may have to wait no longer. */
+  revise(request: LeaseRequest): void {
+    this.#request = request;
+    this.#settle();
+  }
+
   /** The node's network works. */
   networkUp(): void {
     this.#isUp = this.#options.setNetworkUnavailable;

@@ -45,6 +45,12 @@ const PAUSE_MS_MAX = 5_000;
 /** Somebody who changes the Node back within this time of our patch is at work. */
 const CALM_MS = 10_000;
 
+/** So many patches of the same in a row, each of which has worked, are a fight. */
+const FIGHT_ATTEMPTS = 4;
+
+const FIGHT_REMEDY =
+  'Stop the other agent or flanneld that has the name of this node (NODE_NAME), or give it another';
+
 interface Patch {
   readonly body: string;
   /** The same for patches that are to bring about the same. */
@@ -94,7 +100,7 @@ export class Publisher {
       this.#timer?.cancel();
       this.#timer = undefined;
     }
-    if (next === undefined) this.#options.onProblem(undefined);
+    if (next === undefined) this.#tellPeace();
     if (next === undefined || this.#timer !== undefined) return;
     const { clock, random } = this.#options;
     if (clock.monotonicMs() - this.#triedMs > CALM_MS) this.#attempts = 0;
@@ -106,6 +112,25 @@ export class Publisher {
       this.#timer = undefined;
       void this.#patch();
     });
+  }
+
+  /** The Node says what it should; whoever has changed it back again and again is believed to be gone only after a while. */
+  #tellPeace(): void {
+    const { clock, onProblem } = this.#options;
+    const calmMs = this.#triedMs + CALM_MS - clock.monotonicMs();
+    const isFight = this.#attempts >= FIGHT_ATTEMPTS && calmMs > 0;
+    onProblem(isFight ? this.#fight() : undefined);
+    if (!isFight) return;
+    this.#timer?.cancel();
+    this.#timer = clock.schedule(calmMs + 1, () => {
+      this.#timer = undefined;
+      this.#look();
+    });
+  }
+
+  #fight(): Problem {
+    const message = `Something else keeps changing the annotations of Node ${this.#options.filter.own} back`;
+    return problem('lease-contested', message, FIGHT_REMEDY);
   }
 
   /** The annotations first: peers wait for them. */
@@ -143,7 +168,7 @@ export class Publisher {
     this.#triedMs = clock.monotonicMs();
     const node = answer.ok ? readSingle(answer.value, filter) : undefined;
     if (node !== undefined) {
-      onProblem(undefined);
+      onProblem(this.#attempts >= FIGHT_ATTEMPTS ? this.#fight() : undefined);
       // The watch says the same, maybe later.
       this.#node = node;
       onNode(node);

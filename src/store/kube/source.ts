@@ -142,6 +142,10 @@ export class KubeLeaseSource implements LeaseSource {
     return own;
   }
 
+  revise(request: LeaseRequest): void {
+    this.#own.revise(request);
+  }
+
   watch(listener: LeaseListener): void {
     this.#listener = listener;
     this.#start();
@@ -235,7 +239,7 @@ export class KubeLeaseSource implements LeaseSource {
   /** An older node has our subnet by the rule that all follow; our pods keep what they have. */
   #contest(): Problem | undefined {
     const { createdS } = this.#own;
-    const own = { node: this.#options.node, order: createdS ?? Number.MAX_SAFE_INTEGER };
+    const own = { node: this.#options.node, order: createdS || Number.MAX_SAFE_INTEGER };
     const rival = this.#book.rivals().find((each) => isOlder(each, own));
     if (rival === undefined) return undefined;
     const subnet = this.#own.given?.ipv4?.subnet ?? this.#own.given?.ipv6?.subnet;

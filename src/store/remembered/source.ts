@@ -95,6 +95,11 @@ export class RememberingSource implements LeaseSource {
     return ok({ lease: restored, expiresAtMs: undefined });
   }
 
+  revise(request: LeaseRequest): void {
+    this.#request = request;
+    this.#options.inner.revise?.(request);
+  }
+
   watch(listener: LeaseListener): void {
     this.#listener = listener;
     const { inner } = this.#options;
