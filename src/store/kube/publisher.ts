@@ -46,7 +46,7 @@ const PAUSE_MS_MAX = 5_000;
 const CALM_MS = 10_000;
 
 /** So many patches of the same in a row, each of which has worked, are a fight. */
-const FIGHT_ATTEMPTS = 4;
+const FIGHT_PATCHES = 4;
 
 const FIGHT_REMEDY =
   'Stop the other agent or flanneld that has the name of this node (NODE_NAME), or give it another';
@@ -66,8 +66,12 @@ export class Publisher {
   /** How often the same was tried in a row, be it in vain or changed back by somebody. */
   #attempts = 0;
   #tried: string | undefined;
+  /** How many of those attempts the server has taken. */
+  #undone = 0;
   #triedMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
+  /** When a fight is over. */
+  #calm: Timer | undefined;
   #isClosed = false;
 
   constructor(options: PublisherOptions) {
@@ -90,20 +94,21 @@ export class Publisher {
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
+    this.#calm?.cancel();
   }
 
   #look(): void {
     if (this.#isPatching || this.#isClosed) return;
     const next = this.#nextPatch();
     if (next !== undefined && next.purpose !== this.#tried) {
-      this.#attempts = 0;
+      this.#forget();
       this.#timer?.cancel();
       this.#timer = undefined;
     }
     if (next === undefined) this.#tellPeace();
     if (next === undefined || this.#timer !== undefined) return;
     const { clock, random } = this.#options;
-    if (clock.monotonicMs() - this.#triedMs > CALM_MS) this.#attempts = 0;
+    if (clock.monotonicMs() - this.#triedMs > CALM_MS) this.#forget();
     if (this.#attempts === 0) {
       void this.#patch();
       return;
@@ -114,18 +119,19 @@ export class Publisher {
     });
   }
 
+  #forget(): void {
+    this.#attempts = 0;
+    this.#undone = 0;
+  }
+
   /** The Node says what it should; whoever has changed it back again and again is believed to be gone only after a while. */
   #tellPeace(): void {
     const { clock, onProblem } = this.#options;
     const calmMs = this.#triedMs + CALM_MS - clock.monotonicMs();
-    const isFight = this.#attempts >= FIGHT_ATTEMPTS && calmMs > 0;
+    const isFight = this.#undone >= FIGHT_PATCHES && calmMs > 0;
     onProblem(isFight ? this.#fight() : undefined);
-    if (!isFight) return;
-    this.#timer?.cancel();
-    this.#timer = clock.schedule(calmMs + 1, () => {
-      this.#timer = undefined;
-      this.#look();
-    });
+    this.#calm?.cancel();
+    this.#calm = isFight ? clock.schedule(calmMs + 1, () => this.#look()) : undefined;
   }
 
   #fight(): Problem {
@@ -168,7 +174,8 @@ export class Publisher {
     this.#triedMs = clock.monotonicMs();
     const node = answer.ok ? readSingle(answer.value, filter) : undefined;
     if (node !== undefined) {
-      onProblem(this.#attempts >= FIGHT_ATTEMPTS ? this.#fight() : undefined);
+      this.#undone++;
+      onProblem(this.#undone >= FIGHT_PATCHES ? this.#fight() : undefined);
       // The watch says the same, maybe later.
       this.#node = node;
       onNode(node);

@@ -190,7 +190,7 @@ describe('what fails', () => {
 
 describe('a fight', () => {
   test('is slowed down, and never given up', async () => {
-    const { api, clock, publisher, start } = open();
+    const { api, clock, publisher, start, told } = open();
     await start();
     const undo = () => {
       api.annotations = {};
@@ -202,9 +202,10 @@ describe('a fight', () => {
     await clock.advance(600_000);
     expect(api.patches.length).toBeLessThan(200);
     expect(api.pauses.slice(-3)).toEqual([3_760, 3_760, 3_760]);
+    expect(told.at(-1)).toBe('Something else keeps changing the annotations of Node me back');
     api.meddle = () => undefined;
-    await clock.advance(10_000);
-    expect([api.annotations, clock.pendingCount]).toEqual([SAID, 0]);
+    await clock.advance(20_000);
+    expect([api.annotations, clock.pendingCount, told.at(-1)]).toEqual([SAID, 0, 'ok']);
   });
 
   test('with a server that takes every patch and changes nothing is one, too', async () => {
