@@ -134,7 +134,10 @@ const SECTIONS = [
   {
     title: 'Traffic',
     support: 'acted-on',
-    flags: [['ip-masq', off, '', 'say in subnet.env that traffic to the outside is masqueraded']],
+    flags: [
+      ['ip-masq', off, '', 'masquerade traffic of pods to the outside, and say so in subnet.env'],
+      ['ip-masq-fully-random-disable', off, '', 'masquerade without fully random ports'],
+    ],
   },
   {
     title: 'Health',
@@ -158,7 +161,6 @@ const SECTIONS = [
     title: 'Of flanneld: accepted, without effect in this version',
     support: 'without-effect',
     flags: [
-      ['ip-masq-fully-random-disable', off, '', 'masquerade without fully random ports'],
       ['iptables-forward-rules', on, '', 'accept forwarded pod traffic'],
       ['iptables-resync', int(5), 'SECONDS', 'how often to check traffic rules'],
       ['ip-blackhole-route', off, '', 'blackhole route for the own subnet'],

@@ -109,7 +109,6 @@ function unusedNotes(keys: NetworkKeys): string[] {
   const has6 = keys.IPv6Network !== undefined && prefixLength(keys.IPv6Network) > 0;
   if (has4 && !keys.EnableIPv4) notes.push('Network: not used, as EnableIPv4 is false');
   if (has6 && !keys.EnableIPv6) notes.push('IPv6Network: not used, as EnableIPv6 is not true');
-  if (keys.EnableNFTables) notes.push('EnableNFTables: this version makes no traffic rules');
   return notes;
 }
 

@@ -19,7 +19,7 @@ import {
 } from './checks.ts';
 import { addEnvironment, type Environment, misspeltVariables } from './environment.ts';
 import { type ConfigError, invalid, missing } from './error.ts';
-import { boolOf, type GivenFlags, intOf, keyOf, textOf, withoutSecret } from './flag-values.ts';
+import { boolOf, type GivenFlags, intOf, textOf, withoutSecret } from './flag-values.ts';
 import { type Paths, pathConflict } from './paths.ts';
 import { checkStore } from './store.ts';
 
@@ -106,7 +106,8 @@ function checkedSettings(check: Check, input: SettingsInput): Settings {
       publicIpv4: checkAddress(check, { name: 'public-ip', families: [4] }),
       publicIpv6: checkAddress(check, { name: 'public-ipv6', families: [6] }),
     },
-    ipMasq: ipMasq(check),
+    ipMasq: boolOf(given, 'ip-masq'),
+    masqFullyRandom: !boolOf(given, 'ip-masq-fully-random-disable'),
     renewMarginMinutes: intOf(given, 'subnet-lease-renew-margin'),
     // Go listens on every address if none is named.
     healthzIp: checkAddress(check, { name: 'healthz-ip', families: [4, 6], toBind: true }) ?? '0.0.0.0',
@@ -133,13 +134,4 @@ export function checkNodeName(
   if (name === '') check.errors.push(missing(key, `${expected} (or set NODE_NAME)`));
   else if (!isNodeName(name)) check.errors.push(invalid({ key, value: name }, expected));
   return name;
-}
-
-/** The CNI plugin reads it in the subnet file: if the agent masquerades, the bridge plugin need not. */
-function ipMasq(check: Check): boolean {
-  const isOn = boolOf(check.given, 'ip-masq');
-  const key = keyOf(check.given, 'ip-masq');
-  if (isOn)
-    check.notes.push(`${key}: written to the subnet file, but this version makes no masquerade rules`);
-  return isOn;
 }

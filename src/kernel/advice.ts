@@ -63,6 +63,10 @@ export const ADVICE = {
   device: 'Remove the device (ip link delete NAME), or change Backend.VNI or Backend.Port',
   elsewhere:
     'No device of this network namespace has them, so one that was moved to another does: remove that, or change Backend.VNI or Backend.Port',
+  table:
+    'Remove the table (nft delete table NAME), have its program call it by another name, or do without --ip-masq',
+  rules:
+    'Load nft_chain_nat and nft_masq (modprobe says why they do not load) or install the package that brings them, or do without --ip-masq',
   port: 'Find who holds UDP port PORT (ss -lunp sport = :PORT) and stop it, or change Backend.Port',
   locked:
     'Modules are locked (sysctl kernel.modules_disabled): put vxlan into /etc/modules-load.d/vxlan.conf and reboot',

@@ -48,9 +48,11 @@ function kindOf(object: KernelObject, errno: number): FailureKind {
   // "IPv6 is disabled on this device": no privilege would help.
   if (object.kind === 'address' && familyOf(object.ip) === 6 && errno === ERRNO.EACCES) return 'unsupported';
   if (isDenied(errno)) return 'denied';
-  if (object.kind === 'link' && errno === ERRNO.EEXIST) return 'conflict';
+  if ((object.kind === 'link' || object.kind === 'table') && errno === ERRNO.EEXIST) return 'conflict';
   // A device takes its UDP port when it is set up.
   if (object.kind === 'up' && errno === ERRNO.EADDRINUSE) return 'conflict';
+  // That is how nf_tables says that it has no chains of type nat, or no masquerading.
+  if (object.kind === 'table' && errno === ERRNO.ENOENT) return 'unsupported';
   if (UNSUPPORTED.has(errno)) return 'unsupported';
   return errno === ERRNO.ENODEV ? 'no-link' : 'other';
 }

@@ -4,16 +4,14 @@
  * @module
  */
 import { familyOf } from '../model/ip.ts';
-import type { KernelObject, LinkObject, OffloadObject } from '../model/objects.ts';
+import type { KernelObject, LinkObject } from '../model/objects.ts';
 import { ERRNO, type NetlinkError } from '../netlink/error.ts';
-import { ETHTOOL_FAMILY, readFeature, writeFeature } from '../netlink/ethtool.ts';
-import { GenericFamilies } from '../netlink/generic.ts';
 import { AF, addressMessage, IFF, linkMessage, neighbourMessage, routeMessage } from '../netlink/route.ts';
 import type { Session } from '../netlink/session.ts';
 import type { Change, Failure, Look, LookVisitor, Scope, Target } from '../reconcile/target.ts';
 import { addressOwner, dumpAddresses, readAddress } from './addresses.ts';
 import { Adviser } from './advice.ts';
-import { changeFailure, isAlreadyDone, isEmptyDump, lookFailure, noLink } from './failure.ts';
+import { changeFailure, isAlreadyDone, isEmptyDump, lookFailure } from './failure.ts';
 import { readFile, readSysctl, writeFile, writeSysctl } from './files.ts';
 import { LinkTable } from './link-table.ts';
 import {
@@ -27,8 +25,10 @@ import {
 } from './links.ts';
 import { dumpNeighbours, readNeighbour } from './neighbours.ts';
 import { readNodeFacts } from './node-facts.ts';
+import { Offloads } from './offloads.ts';
 import { isOnLink, linkRequests, requestFor } from './requests.ts';
 import { deleteRoute, dumpRoutes, readRoute, routeOwner, setRoute, setRouteByStep } from './routes.ts';
+import { changeTable, observeTables } from './rules.ts';
 
 /** So many changes at once are start-up or a rebuilt device, not repair. */
 const BULK_MIN = 128;
@@ -39,6 +39,8 @@ export interface LinuxKernelOptions {
   readonly route: Session;
   /** Over a NETLINK_GENERIC socket. */
   readonly generic: Session;
+  /** Over a NETLINK_NETFILTER socket; a kernel without nf_tables has none. */
+  readonly netfilter?: Session | undefined;
   /** Where kernel settings are: /proc/sys, except in tests. */
   readonly sysctlRoot: string;
   /** Called before many objects are made at once: the kernel will announce each of them. */
@@ -52,17 +54,24 @@ export class LinuxKernel implements Target {
   /** The links as the last look found them. */
   readonly links = new LinkTable();
   readonly #route: Session;
-  readonly #generic: Session;
-  readonly #families: GenericFamilies;
+  readonly #netfilter: Session | undefined;
+  readonly #offloads: Offloads;
   readonly #sysctlRoot: string;
   readonly #adviser: Adviser;
   readonly #onLinks: () => void;
   readonly #onBulk: () => void;
 
-  constructor({ route, generic, sysctlRoot, onLinks = nothing, onBulk = nothing }: LinuxKernelOptions) {
+  constructor({
+    route,
+    generic,
+    netfilter,
+    sysctlRoot,
+    onLinks = nothing,
+    onBulk = nothing,
+  }: LinuxKernelOptions) {
     this.#route = route;
-    this.#generic = generic;
-    this.#families = new GenericFamilies(generic);
+    this.#netfilter = netfilter;
+    this.#offloads = new Offloads(generic, this.links);
     this.#sysctlRoot = sysctlRoot;
     this.#adviser = new Adviser({ facts: readNodeFacts, devices: () => readVxlans(route, this.links) });
     this.#onLinks = onLinks;
@@ -77,6 +86,8 @@ export class LinuxKernel implements Target {
         return this.#observeNode(look, visit);
       case 'peers':
         return this.#observePeers(look, visit);
+      case 'rules':
+        return observeTables(this.#netfilter, look, visit);
       case 'files':
         for (const object of look.probe) {
           const file = object.kind === 'file' ? readFile(object) : undefined;
@@ -145,7 +156,9 @@ export class LinuxKernel implements Target {
       case 'file':
         return verb === 'remove' ? undefined : writeFile(object);
       case 'offload':
-        return verb === 'remove' ? undefined : this.#writeOffload(change, object);
+        return verb === 'remove' ? undefined : this.#offloads.write(change, object);
+      case 'table':
+        return changeTable(this.#netfilter, change, object);
       case 'link':
         return this.#applyLink(change, object);
       default:
@@ -224,7 +237,7 @@ export class LinuxKernel implements Target {
   #probe(object: KernelObject): KernelObject | undefined {
     if (object.kind === 'up') return this.links.byName(object.link)?.up ? object : undefined;
     if (object.kind === 'sysctl') return readSysctl(object, this.#sysctlRoot);
-    return object.kind === 'offload' ? this.#readOffload(object) : undefined;
+    return object.kind === 'offload' ? this.#offloads.read(object) : undefined;
   }
 
   #observePeers({ claims }: Look, visit: LookVisitor): Failure | undefined {
@@ -259,29 +272,6 @@ export class LinuxKernel implements Target {
       if (error !== undefined && !isEmptyDump(error)) return error;
     }
     return undefined;
-  }
-
-  /** A feature that this kernel cannot show or change reads as wanted: there is nothing to be done about it. */
-  #readOffload(object: OffloadObject): OffloadObject | undefined {
-    const { link, feature } = object;
-    const known = this.links.byName(link);
-    const familyId = this.#families.resolve(ETHTOOL_FAMILY);
-    if (known === undefined) return undefined;
-    if (typeof familyId !== 'number') return object;
-    const on = readFeature(this.#generic, { familyId, link: known.index, feature });
-    return typeof on === 'boolean' ? { ...object, on } : object;
-  }
-
-  #writeOffload({ verb }: Change, object: OffloadObject): Failure | undefined {
-    const { link, feature, on } = object;
-    const known = this.links.byName(link);
-    if (known === undefined) return noLink(verb, object, link);
-    const familyId = this.#families.resolve(ETHTOOL_FAMILY);
-    if (typeof familyId !== 'number') return changeFailure(verb, object, familyId);
-    const error = writeFeature(this.#generic, { familyId, link: known.index, feature, on });
-    if (error === undefined) return undefined;
-    this.#families.forget(ETHTOOL_FAMILY);
-    return changeFailure(verb, object, error);
   }
 
   #learn({ header, attrs }: LinkMessage): void {

@@ -13,14 +13,17 @@ import { changeVxlan, createVxlan, deleteLink, type LinkRequest, setLinkUp } fro
 import { neighbourRequest } from './neighbours.ts';
 import { deleteRoute, setRoute } from './routes.ts';
 
+/** What is made in another way. */
+type OffLink = 'link' | 'sysctl' | 'offload' | 'file' | 'table';
+
+const OFF_LINK: ReadonlySet<string> = new Set<OffLink>(['link', 'sysctl', 'offload', 'file', 'table']);
+
 /** The kinds of object that one NETLINK_ROUTE request makes, on a link that is there. */
-export type OnLinkObject = Exclude<KernelObject, { kind: 'link' | 'sysctl' | 'offload' | 'file' }>;
+export type OnLinkObject = Exclude<KernelObject, { kind: OffLink }>;
 
 /** Whether the object is made by one NETLINK_ROUTE request. */
 export function isOnLink(object: KernelObject): object is OnLinkObject {
-  return (
-    object.kind !== 'link' && object.kind !== 'sysctl' && object.kind !== 'offload' && object.kind !== 'file'
-  );
+  return !OFF_LINK.has(object.kind);
 }
 
 /** A request, that there is nothing to do because the link has gone, or why there can be none. */

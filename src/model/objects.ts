@@ -5,6 +5,7 @@
  * @module
  */
 import type { Ip, Mac, Prefix } from './ip.ts';
+import { type TableObject, tableAddress } from './traffic-rules.ts';
 
 /** A network device. It carries traffic once its {@link UpObject} is there too. */
 export interface LinkObject {
@@ -121,7 +122,8 @@ export type KernelObject =
   | FdbObject
   | SysctlObject
   | OffloadObject
-  | FileObject;
+  | FileObject
+  | TableObject;
 
 /** The name of a kind of object. */
 export type ObjectKind = KernelObject['kind'];
@@ -152,6 +154,8 @@ export function keyOf(object: KernelObject): Key {
       return `offload ${object.feature} dev ${object.link}` as Key;
     case 'file':
       return `file ${object.path}` as Key;
+    case 'table':
+      return `table ${tableAddress(object)}` as Key;
   }
 }
 
@@ -176,6 +180,8 @@ export function describe(object: KernelObject): string {
       return `offload ${object.feature} ${object.on ? 'on' : 'off'} dev ${object.link}`;
     case 'file':
       return `file ${object.path}`;
+    case 'table':
+      return `table ${tableAddress(object)}`;
   }
 }
 

@@ -15,6 +15,7 @@ const EVERY_KIND: Readonly<Record<ObjectKind, true>> = {
   sysctl: true,
   offload: true,
   file: true,
+  table: true,
 };
 
 /** The kinds of object. */

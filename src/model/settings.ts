@@ -74,6 +74,8 @@ export interface Settings {
   readonly leases: LeaseStoreSettings;
   readonly interfaceChoice: InterfaceChoice;
   readonly ipMasq: boolean;
+  /** Whether the ports of masqueraded connections are chosen at random. */
+  readonly masqFullyRandom: boolean;
   /** How long before its expiry a lease is renewed. */
   readonly renewMarginMinutes: number;
   readonly healthzIp: string;

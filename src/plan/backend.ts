@@ -15,8 +15,10 @@ export interface Inputs {
   readonly own: Lease;
   readonly underlay: Underlay;
   readonly subnetFile: string;
-  /** What FLANNEL_IPMASQ says. */
+  /** Whether traffic to the outside is masqueraded, which FLANNEL_IPMASQ says too. */
   readonly ipMasq: boolean;
+  /** Whether the ports of masqueraded connections are chosen at random. */
+  readonly fullyRandom: boolean;
 }
 
 /** What a backend has to say. `config` is the backend's own, already told apart. */

@@ -7,14 +7,17 @@ import { FAMILIES } from '../model/ip.ts';
 import { type Lease, leaseFamily } from '../model/lease.ts';
 import { type BackendConfig, networkFamily } from '../model/network.ts';
 import type { FileObject, KernelObject } from '../model/objects.ts';
+import type { TableObject } from '../model/traffic-rules.ts';
 import type { Backend, Inputs } from './backend.ts';
 import { hostGw } from './host-gw.ts';
+import { planRules } from './rules.ts';
 import { planSubnetEnv } from './subnet-env.ts';
 import { vxlan } from './vxlan.ts';
 
 /** The desired state, its peers made on demand: never held whole. */
 export interface Plan {
   readonly node: readonly KernelObject[];
+  readonly rules: readonly TableObject[];
   readonly files: readonly FileObject[];
   readonly peer: (lease: Lease) => readonly KernelObject[];
 }
@@ -33,6 +36,7 @@ export function plan(inputs: Inputs): Plan {
 function assemble<C extends BackendConfig>(backend: Backend<C>, inputs: Inputs, config: C): Plan {
   return {
     node: backend.planNode(inputs, config),
+    rules: planRules({ ...inputs, masquerade: inputs.ipMasq, forward: false }),
     files: isWhole(inputs) ? [planSubnetEnv(inputs, backend.podMtuBytes(inputs, config))] : [],
     peer: backend.planPeers(inputs, config),
   };

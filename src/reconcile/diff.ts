@@ -5,6 +5,7 @@
  * @module
  */
 import { describe, type KernelObject, type LinkObject, type VxlanDevice } from '../model/objects.ts';
+import { tableDifference } from '../model/traffic-rules.ts';
 
 /** How an object differs. A `conflict` is an object of our name that is not ours to change. */
 export interface Difference {
@@ -44,6 +45,7 @@ function fieldDifference(desired: KernelObject, observed: KernelObject): string 
   if (desired.kind === 'fdb' && observed.kind === 'fdb') return changed(desired, observed, ['dst']);
   if (desired.kind === 'sysctl' && observed.kind === 'sysctl') return changed(desired, observed, ['value']);
   if (desired.kind === 'offload' && observed.kind === 'offload') return changed(desired, observed, ['on']);
+  if (desired.kind === 'table' && observed.kind === 'table') return tableDifference(desired, observed);
   if (desired.kind === 'file' && observed.kind === 'file' && desired.text !== observed.text)
     return 'content differs';
   return undefined;

@@ -243,7 +243,9 @@ export class Reconciler {
     const { desired, claims } = this.#next;
     const before = this.#nodeObjects;
     this.#next = undefined;
-    this.#nodeObjects = new Map([...desired.node, ...desired.files].map((object) => [keyOf(object), object]));
+    this.#nodeObjects = new Map(
+      [...desired.node, ...desired.rules, ...desired.files].map((object) => [keyOf(object), object]),
+    );
     for (const key of this.#applied) {
       const [was, is] = [before.get(key), this.#nodeObjects.get(key)];
       if (was === undefined || is === undefined || !sameObject(was, is)) this.#applied.delete(key);

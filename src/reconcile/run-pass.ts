@@ -19,6 +19,8 @@ import type { Change, Claims, Target } from './target.ts';
 /** The desired state as the engine takes it: `src/plan` makes it. */
 export interface DesiredState {
   readonly node: readonly KernelObject[];
+  /** Tables of traffic rules: their trouble keeps nothing else from being made. */
+  readonly rules: readonly KernelObject[];
   readonly files: readonly KernelObject[];
   readonly peer: (lease: Lease) => readonly KernelObject[];
 }
@@ -92,6 +94,7 @@ async function fullPass(context: PassContext, stage: NodeStage, removals: readon
     pass.fail(look.failure);
     onFailure('look peers' as Key, look.failure);
   }
+  remove(stage, runNodeStage('rules', desired.rules, stage), settled);
   // A pod that is made by a file whose promise does not hold would have no network for all its life.
   if (mayPromise) runNodeStage('files', desired.files, stage);
 }

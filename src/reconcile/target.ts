@@ -30,9 +30,10 @@ export interface Claims {
  * - `links`: the claimed links.
  * - `node`: addresses of the claimed links, and the settings that `probe` names.
  * - `peers`: routes, neighbours and forwarding entries.
+ * - `rules`: the tables of traffic rules that have our names.
  * - `files`: the files that `probe` names.
  */
-export type Scope = 'links' | 'node' | 'peers' | 'files';
+export type Scope = 'links' | 'node' | 'peers' | 'rules' | 'files';
 
 /** What to look for in a scope. */
 export interface Look {

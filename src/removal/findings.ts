@@ -6,6 +6,7 @@
 import type { Mac, Prefix } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
 import type { FdbObject, LinkObject, NeighbourObject, RouteObject } from '../model/objects.ts';
+import type { TableObject } from '../model/traffic-rules.ts';
 
 /** What the kernel has. */
 export interface KernelFindings {
@@ -15,6 +16,8 @@ export interface KernelFindings {
   readonly routes: readonly RouteObject[];
   /** The permanent entries of those of the devices that are VXLAN. */
   readonly entries: readonly (NeighbourObject | FdbObject)[];
+  /** The tables of traffic rules that flannelette or flanneld has made. */
+  readonly tables: readonly TableObject[];
 }
 
 /** The state directory. */

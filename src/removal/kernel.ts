@@ -10,6 +10,7 @@
 import { type Prefix, prefixBase, prefixCovers } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
 import { describe, type LinkObject, ROUTE_PROTOCOL, type RouteObject } from '../model/objects.ts';
+import { type TableObject, tableAddress } from '../model/traffic-rules.ts';
 import { foreignForm } from './device.ts';
 import type { Findings, Left } from './findings.ts';
 import type { RemovableObject } from './step.ts';
@@ -60,6 +61,8 @@ export function judgeKernel(findings: Findings, adopt: boolean): KernelJudgement
     ours.filter(({ link }) => link !== ''),
   ];
   const witnesses = findings.leases.kind === 'read' ? leased : strays;
+  const successor = adopt ? undefined : (tunnels[0] ?? witnesses.find(isInPlaceOfOurs));
+  const rules = judgeTables(findings, { adopt, successor });
   return {
     objects: [
       ...routes.filter(({ link }) => removed.has(link)),
@@ -67,17 +70,41 @@ export function judgeKernel(findings: Findings, adopt: boolean): KernelJudgement
       ...(adopt ? leased : []),
       ...entries.filter(({ link }) => removed.has(link)),
       ...links.filter(({ name }) => removed.has(name)),
+      ...rules.objects,
     ],
     left: [
       ...staying.map(({ link, why, whose }): Left => ({ what: `device ${link.name}`, why, whose })),
       ...(adopt ? [] : leased.map((route) => leftRoute(route, FLANNELDS))),
       ...strays.map((route) => leftRoute(route, PERHAPS_FLANNELDS)),
       ...shapeless.map(({ dst }): Left => ({ what: `route ${dst}`, why: SHAPELESS, whose: 'others' })),
+      ...rules.left,
     ],
-    successor: adopt ? undefined : (tunnels[0] ?? witnesses.find(isInPlaceOfOurs)),
+    successor,
   };
 }
 
+/** Ours are those whose mark is masked, as in none of flanneld's. */
+function judgeTables(
+  { kernel, flanneld }: Findings,
+  { adopt, successor }: { readonly adopt: boolean; readonly successor: RouteObject | undefined },
+): { readonly objects: readonly TableObject[]; readonly left: readonly Left[] } {
+  const whyStays = ({ chains }: TableObject): string | undefined => {
+    if (adopt) return undefined;
+    if (flanneld !== undefined) return flanneldRuns(flanneld);
+    if (successor !== undefined)
+      return `flanneld uses it or has left it (${describe(successor)}); --adopt takes it`;
+    return chains.some(({ rules }) => rules.some((rule) => 'mark' in rule)) ? undefined : FLANNELDS_TABLE;
+  };
+  const objects = kernel.tables.filter((table) => whyStays(table) === undefined);
+  const left = kernel.tables.flatMap((table): Left[] => {
+    const why = whyStays(table);
+    return why === undefined ? [] : [{ what: `table ${tableAddress(table)}`, why, whose: 'others' }];
+  });
+  return { objects, left };
+}
+
+const FLANNELDS_TABLE =
+  'it has rules as flanneld makes them; if flanneld of this node has left it, --adopt takes it';
 const FLANNELDS = "it is of protocol boot, as flanneld's are, and leads to a leased subnet; --adopt takes it";
 const PERHAPS_FLANNELDS =
   'it is of protocol boot and leads into the pod network, but no lease that can be read has this subnet and gateway; if nobody needs it, remove it by hand';

@@ -5,6 +5,7 @@
  */
 import type { FdbObject, LinkObject, NeighbourObject, RouteObject } from '../model/objects.ts';
 import { fail, ok, type Result } from '../model/result.ts';
+import type { TableObject } from '../model/traffic-rules.ts';
 import type { Claims, Failure, Target } from '../reconcile/target.ts';
 import { isDeviceName } from './device.ts';
 import type { KernelFindings } from './findings.ts';
@@ -19,6 +20,7 @@ export function lookForLeftovers(
   // A dump that the kernel begins anew shows objects twice.
   const routes = new Map<string, RouteObject>();
   const entries = new Map<string, NeighbourObject | FdbObject>();
+  const tables: TableObject[] = [];
   const failure =
     target.observe('links', { claims, probe: [] }, ({ object }) => {
       if (object.kind === 'link') links.set(object.name, object);
@@ -26,7 +28,15 @@ export function lookForLeftovers(
     target.observe('peers', { claims, probe: [] }, ({ object, owner }) => {
       if (object.kind === 'route' && owner !== 'kernel') routes.set(JSON.stringify(object), object);
       if (object.kind === 'neighbour' || object.kind === 'fdb') entries.set(JSON.stringify(object), object);
+    }) ??
+    target.observe('rules', { claims, probe: [] }, ({ object, owner }) => {
+      if (object.kind === 'table' && owner === 'ours') tables.push(object);
     });
   if (failure !== undefined) return fail(failure);
-  return ok({ links: [...links.values()], routes: [...routes.values()], entries: [...entries.values()] });
+  return ok({
+    links: [...links.values()],
+    routes: [...routes.values()],
+    entries: [...entries.values()],
+    tables,
+  });
 }

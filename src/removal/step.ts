@@ -5,10 +5,11 @@
  */
 import type { Prefix } from '../model/ip.ts';
 import type { FdbObject, LinkObject, NeighbourObject, RouteObject } from '../model/objects.ts';
+import { type TableObject, tableAddress } from '../model/traffic-rules.ts';
 import { quoteForShell } from './shell.ts';
 
 /** What flannelette puts into the kernel and an operator can take out by name. */
-export type RemovableObject = RouteObject | NeighbourObject | FdbObject | LinkObject;
+export type RemovableObject = RouteObject | NeighbourObject | FdbObject | LinkObject | TableObject;
 
 /** An object of the kernel. */
 export interface ObjectStep {
@@ -77,6 +78,8 @@ function objectCommand(object: RemovableObject): string {
       return `bridge fdb del ${object.mac} dev ${object.link} dst ${object.dst} self`;
     case 'link':
       return `ip link del ${object.name}`;
+    case 'table':
+      return `nft delete table ${tableAddress(object)}`;
   }
 }
 

@@ -33,7 +33,7 @@ export class EngineRig implements Disposable {
   readonly changes: Change[] = [];
   readonly #reconciler: Reconciler;
   readonly #leases = new Map<string, Lease>();
-  #desired: DesiredState = { node: [], files: [], peer: () => [] };
+  #desired: DesiredState = { node: [], rules: [], files: [], peer: () => [] };
   #passes = 0;
 
   constructor(world: World) {
@@ -74,6 +74,7 @@ export class EngineRig implements Disposable {
       underlay: underlayOf(underlay),
       subnetFile: `${this.world.directory}/subnet.env`,
       ipMasq: false,
+      fullyRandom: true,
     });
     this.#reconciler.setDesired(this.#desired, CLAIMS, 'plan');
     this.#tell();

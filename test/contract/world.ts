@@ -80,6 +80,8 @@ export function scopeOf({ kind }: KernelObject): Scope {
     case 'neighbour':
     case 'fdb':
       return 'peers';
+    case 'table':
+      return 'rules';
     case 'file':
       return 'files';
   }

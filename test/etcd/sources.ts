@@ -36,6 +36,7 @@ const SETTINGS: Settings = {
     publicIpv6: undefined,
   },
   ipMasq: false,
+  masqFullyRandom: true,
   renewMarginMinutes: 60,
   healthzIp: '',
   healthzPort: 0,

@@ -3,11 +3,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { createNetns, inNetns, type Netns } from '../../ffi/netns.ts';
 import { type NetlinkSocket, openNetlink } from '../../ffi/socket.ts';
 import { readTables, removeTable, tableOwner, writeTable } from '../../src/kernel/tables.ts';
-import { ruleText, type TableObject, tableDifference } from '../../src/model/traffic-rules.ts';
+import { type TableObject, tableDifference } from '../../src/model/traffic-rules.ts';
 import { NETLINK_NETFILTER } from '../../src/netlink/nftables.ts';
 import { Session } from '../../src/netlink/session.ts';
 import { planRules, type RuleInputs } from '../../src/plan/rules.ts';
 import { leaseOf, networkOf, VXLAN } from '../sim/samples.ts';
+import { listing } from './rules-listing.ts';
 import { capture, run } from './witness.ts';
 
 let netns: Netns;
@@ -49,18 +50,6 @@ function nft(command: string): string {
 /** Everything with the handles, which are others once something was made anew. */
 function nftHandles(): string {
   return run(netns, ['nft', '-a', 'list ruleset']);
-}
-
-/** What nft is to print of a table: its own words around those of the plan. */
-function listing({ family, name, comment, chains }: TableObject): string {
-  const priorities: Readonly<Record<number, string>> = { 0: 'filter', 100: 'srcnat' };
-  const texts = chains.map((chain) => {
-    const { type, hook, priority, policy, rules } = chain;
-    const head = `type ${type} hook ${hook} priority ${priorities[priority]}; policy ${policy};`;
-    const lines = [`comment "${chain.comment}"`, head, ...rules.map((rule) => ruleText(rule, family))];
-    return `\tchain ${chain.name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}\n`;
-  });
-  return `table ip${family === 4 ? '' : '6'} ${name} {\n\tcomment "${comment}"\n${texts.join('\n')}}\n`;
 }
 
 describe('as nft sees it', () => {

@@ -178,6 +178,7 @@ export class AgentRig {
           ...choice,
         },
         ipMasq: false,
+        masqFullyRandom: true,
         renewMarginMinutes: 60,
         healthzIp: '0.0.0.0',
         healthzPort: 0,

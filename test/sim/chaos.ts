@@ -133,7 +133,9 @@ export class Chaos {
 
   /** One of the peers' objects that are there, or the node's address. */
   #damage(
-    act: (object: Exclude<KernelObject, { kind: 'link' | 'up' | 'sysctl' | 'offload' | 'file' }>) => void,
+    act: (
+      object: Exclude<KernelObject, { kind: 'link' | 'up' | 'sysctl' | 'offload' | 'file' | 'table' }>,
+    ) => void,
   ) {
     const objects = this.rig.wanted().flatMap((object) => {
       const { kind } = object;

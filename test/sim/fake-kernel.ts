@@ -17,6 +17,7 @@ import {
   type RouteObject,
   type VxlanDevice,
 } from '../../src/model/objects.ts';
+import type { TableObject } from '../../src/model/traffic-rules.ts';
 import { ERRNO } from '../../src/netlink/error.ts';
 import { RTPROT } from '../../src/netlink/route.ts';
 import { type FakeLink, FakeLinks, headroomBytes } from './fake-links.ts';
@@ -43,6 +44,8 @@ export class FakeKernel {
   /** Settings below /proc/sys that are not a link's. */
   readonly sysctls = new Map<string, string>();
   readonly files = new Map<string, string>();
+  /** Traffic rules, by family and name. */
+  readonly tables = new Map<string, TableObject>();
   /** What was announced and not delivered yet. */
   readonly events: FakeEvent[] = [];
 

@@ -7,7 +7,8 @@ import { addressOwner } from '../../src/kernel/addresses.ts';
 import type { EventSink } from '../../src/kernel/events.ts';
 import { changeFailure, isAlreadyDone, noLink } from '../../src/kernel/failure.ts';
 import { routeOwner } from '../../src/kernel/routes.ts';
-import type { KernelObject } from '../../src/model/objects.ts';
+import { tableOwner } from '../../src/kernel/tables.ts';
+import { type KernelObject, keyOf } from '../../src/model/objects.ts';
 import { ERRNO, netlinkError } from '../../src/netlink/error.ts';
 import type {
   Change,
@@ -30,7 +31,7 @@ export class FakeTarget implements Target {
   /** Every change that was asked for, in order. */
   readonly changes: Change[] = [];
   /** How often each scope was looked at. */
-  readonly looks: Record<Scope, number> = { links: 0, node: 0, peers: 0, files: 0 };
+  readonly looks: Record<Scope, number> = { links: 0, node: 0, peers: 0, rules: 0, files: 0 };
   /** Asked before every change. */
   fault: Fault = () => 0;
   /** Asked before every look. */
@@ -85,6 +86,9 @@ export class FakeTarget implements Target {
           for (const [ip, mac] of neighbours) yield ours({ kind: 'neighbour', link, ip, mac });
           for (const [mac, dst] of fdb) yield ours({ kind: 'fdb', link, mac, dst });
         }
+        break;
+      case 'rules':
+        for (const table of this.kernel.tables.values()) yield { object: table, owner: tableOwner(table) };
         break;
       case 'files':
         for (const object of probe) yield* this.#probe(object);
@@ -156,6 +160,10 @@ export class FakeTarget implements Target {
       case 'offload':
         if (!remove) kernel.links.get(object.link)?.offloads.set(object.feature, object.on);
         return 0;
+      case 'table':
+        if (remove) kernel.tables.delete(keyOf(object));
+        else kernel.tables.set(keyOf(object), object);
+        return 0;
       case 'file':
         if (!remove) kernel.files.set(object.path, object.text);
         return 0;
@@ -193,6 +201,9 @@ function deliver({ object, gone, formerName }: FakeEvent, claims: Claims, sink: 
           link,
           isDefault: object.kind === 'route' && object.dst.endsWith('/0'),
         });
+      break;
+    case 'table':
+      sink.moved(observed, gone);
       break;
     case 'neighbour':
     case 'fdb':

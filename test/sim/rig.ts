@@ -32,6 +32,7 @@ export interface RigPlan {
   readonly backend?: BackendConfig;
   readonly families?: readonly Family[];
   readonly underlay?: Underlay;
+  readonly ipMasq?: boolean;
 }
 
 /** What a rig is made with. */
@@ -68,6 +69,7 @@ export class Rig {
   #backend: BackendConfig;
   #families: readonly Family[];
   #underlay: Underlay;
+  #ipMasq: boolean;
   #plan: Plan | undefined;
 
   constructor(options: RigOptions = {}) {
@@ -80,6 +82,7 @@ export class Rig {
     this.#backend = backend;
     this.#families = families;
     this.#underlay = options.underlay ?? underlayOf();
+    this.#ipMasq = options.ipMasq ?? false;
     const { ipv4, ipv6 } = networkOf(VXLAN);
     this.claims = {
       links: new Set(),
@@ -151,16 +154,19 @@ export class Rig {
     backend = this.#backend,
     families = this.#families,
     underlay = this.#underlay,
+    ipMasq = this.#ipMasq,
   }: RigPlan = {}): void {
     this.#backend = backend;
     this.#families = families;
     this.#underlay = underlay;
+    this.#ipMasq = ipMasq;
     const inputs: Inputs = {
       network: networkOf(backend, families),
       own: leaseOf(1, { families, backendType: backend.type }),
       underlay,
       subnetFile: '/run/flannel/subnet.env',
-      ipMasq: false,
+      ipMasq: this.#ipMasq,
+      fullyRandom: true,
     };
     this.#plan = plan(inputs);
     const links = this.#plan.node.flatMap((object) => (object.kind === 'link' ? [object.name] : []));

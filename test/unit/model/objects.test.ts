@@ -71,6 +71,11 @@ const CASES: readonly (readonly [string, string, KernelObject])[] = [
     'file /run/flannel/subnet.env',
     { kind: 'file', path: '/run/flannel/subnet.env', text: 'A=1\n', mode: 0o644 },
   ],
+  [
+    'table ip6 flannel-ipv6',
+    'table ip6 flannel-ipv6',
+    { kind: 'table', family: 6, name: 'flannel-ipv6', comment: undefined, dormant: false, chains: [] },
+  ],
 ];
 
 test.each(CASES)("keyOf() and describe() of '%s'", (key, text, object) => {

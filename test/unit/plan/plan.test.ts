@@ -30,6 +30,7 @@ function inputs({
     underlay: underlayOf(underlay),
     subnetFile: '/run/flannel/subnet.env',
     ipMasq,
+    fullyRandom: true,
   };
 }
 

@@ -70,7 +70,7 @@ export function findings({
 }: Partial<Omit<Findings, 'kernel'>> & { kernel?: Partial<KernelFindings> } = {}): Findings {
   return {
     node: 'pi-1',
-    kernel: { links: [ownLink()], routes: [tunnelRoute(2)], entries: entriesOf(2), ...kernel },
+    kernel: { links: [ownLink()], routes: [tunnelRoute(2)], entries: entriesOf(2), tables: [], ...kernel },
     state: {
       directory: '/var/lib/flannelette',
       file: 'read',
