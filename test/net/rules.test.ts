@@ -141,7 +141,8 @@ describe('what it does to packets', () => {
       if (mark !== undefined) nft(`add rule inet marks output ip daddr ${to} meta mark set ${mark}`);
       run(netns, ['sh', '-c', `ping -c 1 -W 0.01 -I ${from} ${to} >/dev/null 2>&1 || true`]);
     }
-    await Bun.sleep(50);
+    // On a busy machine tcpdump is late.
+    await Bun.sleep(500);
     return (await seen.stop()).map(
       (line) => /([\da-f.:]+) > ([\da-f.:]+): ICMP/.exec(line)?.slice(1).join(' > ') ?? line,
     );
