@@ -8,6 +8,7 @@ import { NETLINK_NETFILTER } from '../../src/netlink/nftables.ts';
 import { Session } from '../../src/netlink/session.ts';
 import { planRules, type RuleInputs } from '../../src/plan/rules.ts';
 import { leaseOf, networkOf, VXLAN } from '../sim/samples.ts';
+import { eventually } from './agent-support.ts';
 import { listing } from './rules-listing.ts';
 import { capture, run } from './witness.ts';
 
@@ -142,17 +143,17 @@ describe('what it does to packets', () => {
       run(netns, ['sh', '-c', `ping -c 1 -W 0.01 -I ${from} ${to} >/dev/null 2>&1 || true`]);
     }
     // On a busy machine tcpdump is late.
-    await Bun.sleep(500);
+    await Bun.sleep(200);
     return (await seen.stop()).map(
       (line) => /([\da-f.:]+) > ([\da-f.:]+): ICMP/.exec(line)?.slice(1).join(' > ') ?? line,
     );
   }
 
-  beforeEach(() => {
+  beforeEach(async () => {
     for (const command of [
       'ip link add out type veth peer name far',
-      'ip link set out up',
       'ip link set far up',
+      'ip link set out up',
       'ip link set lo up',
       'ip address add 192.0.2.1/24 dev out',
       'ip -6 address add 2001:db8::1/64 dev out nodad',
@@ -165,6 +166,8 @@ describe('what it does to packets', () => {
       'ip -6 neighbour add 2001:db8::2 lladdr 02:00:00:00:00:02 dev out',
     ])
       run(netns, command.split(' '));
+    // Until the kernel says so it drops what a link is to send.
+    await eventually(() => expect(run(netns, ['ip', 'link', 'show', 'out'])).toContain('state UP'));
     nft('add table inet marks { chain output { type route hook output priority 0; }; }');
     write();
   });

@@ -65,10 +65,14 @@ export async function capture(netns: Netns, { link, filter }: CaptureOptions): P
 /** It says so on standard error, and whatever else it says first is why it does not. */
 async function untilListening(stderr: ReadableStream<Uint8Array>): Promise<void> {
   const decoder = new TextDecoder();
+  const reader = stderr.getReader();
   let said = '';
-  for await (const chunk of stderr) {
-    said += decoder.decode(chunk, { stream: true });
-    if (said.includes('listening on')) return;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    said += decoder.decode(part.value, { stream: true });
+    if (!said.includes('listening on')) continue;
+    // Not closed: tcpdump writes the line in pieces, and the next one would end it.
+    reader.releaseLock();
+    return;
   }
   throw new Error(`tcpdump does not listen: ${said.trim()}`);
 }
