@@ -179,7 +179,10 @@ function takeComparison(reading: Reading, data: Extract<Expression, { kind: 'cmp
   if (loaded.length > size || (loaded.mask !== undefined && maskOf(bits, loaded.length) !== loaded.mask))
     return false;
   const address = Uint8Array.fromHex(value.padEnd(size * 2, '0'));
-  const prefix = prefixOf(formatIp(address, 0, size), bits);
+  const ip = formatIp(address, 0, size);
+  const prefix = prefixOf(ip, bits);
+  // What a mask has taken away can equal nothing.
+  if (prefixBase(prefix) !== ip) return false;
   reading.rule = { ...rule, [loaded.field]: { prefix, not: operation === NFT_CMP.NEQ } };
   return true;
 }

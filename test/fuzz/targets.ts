@@ -13,6 +13,7 @@ import { leaseFile } from './targets/lease-file.ts';
 import { leaseRow } from './targets/lease-row.ts';
 import { netConf } from './targets/net-conf.ts';
 import { netlink } from './targets/netlink.ts';
+import { rules } from './targets/rules.ts';
 import { stateFile } from './targets/state-file.ts';
 import { status } from './targets/status.ts';
 import { subnetEnv } from './targets/subnet-env.ts';
@@ -22,6 +23,7 @@ export const TARGETS: readonly Target[] = [
   netlink,
   session,
   events,
+  rules,
   netConf,
   subnetEnv,
   leaseRow,
