@@ -18,3 +18,19 @@ const LOCK_NB = 4;
 export function lockFile(fd: number): number {
   return checked(libc.flock(fd, LOCK_EX | LOCK_NB));
 }
+
+/** errno.h */
+const EINTR = 4;
+
+/**
+ * Locks an open file for this process alone and waits until nobody else has the lock. It holds the thread: for a
+ * process that has nothing else to do.
+ *
+ * @returns 0, or `-errno`
+ */
+export function waitForLock(fd: number): number {
+  for (;;) {
+    const result = checked(libc.flock(fd, LOCK_EX));
+    if (result !== -EINTR) return result;
+  }
+}

@@ -14,8 +14,14 @@ import { CNI_NEWEST, CNI_VERSIONS, type CniVersion, isCniVersion } from './versi
 export type Plugin = (request: CniRequest) => JsonObject | undefined;
 
 const PLUGINS: ReadonlyMap<string, () => Promise<Plugin>> = new Map([
+  ['flannel', loadFlannel],
+  ['flannelette', loadFlannel],
   ['loopback', async () => (await import('./loopback.ts')).loopback],
 ]);
+
+async function loadFlannel(): Promise<Plugin> {
+  return (await import('./flannel/flannel.ts')).flannel;
+}
 
 /** A plugin's answer. */
 export interface PluginAnswer {

@@ -4,7 +4,7 @@
  * @module
  */
 import { attrs, message, struct } from './attributes.ts';
-import { flag, i32, ip, mac, str, u8, u16, u32 } from './codec.ts';
+import { bool8, flag, i32, ip, mac, str, u8, u16, u32 } from './codec.ts';
 import { ifinfomsg, linkInfo } from './link-kinds.ts';
 
 /** `linux/netlink.h`: the protocol of the socket. */
@@ -15,6 +15,7 @@ export const RTM = {
   NEWLINK: 16,
   DELLINK: 17,
   GETLINK: 18,
+  SETLINK: 19,
   NEWADDR: 20,
   DELADDR: 21,
   GETADDR: 22,
@@ -49,10 +50,12 @@ export const RTM_F_CLONED = 0x200;
 
 /** `linux/neighbour.h`. */
 export const NUD_PERMANENT = 0x80;
+/** States of an entry whose host has answered lately, or is being asked: REACHABLE, DELAY, PROBE and PERMANENT. */
+export const NUD_IN_USE = 0x02 | 0x08 | 0x10 | NUD_PERMANENT;
 export const NTF_SELF = 0x02;
 
 /** `linux/if.h`. */
-export const IFF = { UP: 0x1, LOOPBACK: 0x8, RUNNING: 0x40 } as const;
+export const IFF = { UP: 0x1, LOOPBACK: 0x8, RUNNING: 0x40, PROMISC: 0x100 } as const;
 
 /** `linux/if_addr.h`. */
 export const IFA_F = {
@@ -80,6 +83,19 @@ export const linkAttributes = attrs('link', {
 /** RTM_*LINK. */
 export const linkMessage = message('link', ifinfomsg, linkAttributes);
 
+// linux/if_link.h: IFLA_BRPORT_*
+const bridgePortAttributes = attrs('port', { hairpin: [4, bool8] });
+
+/** `linux/netlink.h`: without it the kernel takes IFLA_PROTINFO for a state alone (`br_setlink`). */
+const NLA_F_NESTED = 0x8000;
+
+/** RTM_SETLINK with family AF_BRIDGE: a port of a bridge. Only for writing. */
+export const bridgePortMessage = message(
+  'link',
+  ifinfomsg,
+  attrs('link', { port: [12 | NLA_F_NESTED, bridgePortAttributes] }),
+);
+
 /** `linux/if_addr.h`: struct ifaddrmsg. */
 export const ifaddrmsg = struct('ifaddrmsg', {
   family: u8,
@@ -93,6 +109,7 @@ export const ifaddrmsg = struct('ifaddrmsg', {
 export const addressAttributes = attrs('address', {
   local: [2, ip],
   address: [1, ip],
+  broadcast: [4, ip],
   flags: [8, u32],
 });
 

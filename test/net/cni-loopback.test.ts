@@ -5,7 +5,7 @@ import { createNetns } from '../../ffi/netns.ts';
 import { callPlugin, installPlugins, pathOf, REFERENCE } from './cni-plugin.ts';
 import { run, witnessRecords } from './witness.ts';
 
-const folder = installPlugins(['loopback', 'flannel']);
+const folder = installPlugins(['loopback', 'bridge']);
 const OURS = join(folder.path, 'loopback');
 const THEIRS = join(REFERENCE, 'loopback');
 const CONFIG = { cniVersion: '1.0.0', name: 'n', type: 'loopback' };
@@ -96,7 +96,7 @@ test('the own namespace is never taken for that of a container', () => {
 test('an unknown command, no name of ours, and no configuration are errors of the protocol', () => {
   const call = { program: OURS, verb: 'UPDATE', config: CONFIG, netns: '/run/netns/x' };
   expect(callPlugin(call)).toMatchObject({ status: 1, told: { code: 4 } });
-  const flannel = join(folder.path, 'flannel');
-  expect(callPlugin({ ...call, program: flannel, verb: 'VERSION' })).toMatchObject({ told: { code: 4 } });
+  const bridge = join(folder.path, 'bridge');
+  expect(callPlugin({ ...call, program: bridge, verb: 'VERSION' })).toMatchObject({ told: { code: 4 } });
   expect(callPlugin({ ...call, verb: 'ADD', config: [] })).toMatchObject({ told: { code: 6 } });
 });

@@ -33,7 +33,7 @@ export const NAMES: Readonly<Record<string, Names>> = {
   address: {
     spec: 'rt-addr',
     set: 'addr-attrs',
-    attributes: { local: 'local', address: 'address', flags: 'flags' },
+    attributes: { local: 'local', address: 'address', broadcast: 'broadcast', flags: 'flags' },
   },
   route: {
     spec: 'rt-route',
@@ -84,6 +84,8 @@ export const STRUCTS: Readonly<Record<string, string>> = {
 
 /** Differences that are meant, and why. One that is no difference any more is an error, too. */
 export const EXCEPTIONS: Readonly<Record<string, string>> = {
+  // Of IPv4 alone, and four bytes in the order of the network are an address there.
+  'address.broadcast: read as ip, and to the kernel it is u32 big-endian ipv4': 'an IPv4 address',
   'route.multipath: read as flag, and to the kernel it is binary': 'only its presence matters',
   'route.via: read as flag, and to the kernel it is binary': 'only its presence matters',
 };
