@@ -6,6 +6,7 @@
  *
  * @module
  */
+
 import { backOffMs } from '../../model/back-off.ts';
 import type { Clock } from '../../model/clock.ts';
 import type { Lease } from '../../model/lease.ts';
@@ -20,6 +21,7 @@ import type { StoreObserver } from '../../model/measures.ts';
 import type { NetworkConfig } from '../../model/network.ts';
 import { type Problem, problem } from '../../model/problem.ts';
 import { fail, ok, type Result } from '../../model/result.ts';
+import { Teller } from '../teller.ts';
 import { Survey } from './choice.ts';
 import type { EtcdClient } from './client.ts';
 import { etcdProblem } from './failure.ts';
@@ -61,15 +63,15 @@ export class EtcdLeaseSource implements LeaseSource {
   readonly #keeper: OwnLeaseKeeper;
   readonly #follower: Follower;
   readonly #closing = new AbortController();
-  #listener: LeaseListener | undefined;
   /** The acquisitions asked for, one after the other. */
   #acquiring: Promise<unknown> = Promise.resolve();
-  readonly #problems: Record<'read' | 'write', Problem | undefined> = { read: undefined, write: undefined };
-  /** The message of the problem that the listener knows of. */
-  #toldProblem: string | undefined;
+  readonly #teller = new Teller<'read' | 'write'>({
+    places: ['read', 'write'],
+    take: () => (this.#peers.isSynced ? this.#peers.take() : undefined),
+    status: () => this.status(),
+  });
   /** Whether the list that is being read has the own key. */
   #isOwnListed = false;
-  #isTelling = false;
   /** The list of all leases has begun. */
   #isFollowing = false;
   /** Who looks at the first list, too. */
@@ -79,12 +81,12 @@ export class EtcdLeaseSource implements LeaseSource {
     const { client, network, clock, random, onUse } = options;
     this.#options = options;
     this.#directory = leaseDirectory(options.prefix, network);
-    this.#peers = new Peers({ network, clock, onGone: () => this.#tell() });
+    this.#peers = new Peers({ network, clock, onGone: () => this.#teller.tell() });
     this.#keeper = new OwnLeaseKeeper({
       ...options,
       directory: this.#directory,
-      onProblem: (trouble) => this.#setProblem('write', trouble),
-      onLost: (reason) => this.#listener?.onOwnLeaseLost(reason),
+      onProblem: (trouble) => this.#teller.setProblem('write', trouble),
+      onLost: (reason) => this.#teller.listener?.onOwnLeaseLost(reason),
       onForeign: (event) => this.#enter(event),
     });
     this.#follower = new Follower({
@@ -103,13 +105,13 @@ export class EtcdLeaseSource implements LeaseSource {
           else if (!this.#isOwnListed) this.#keeper.miss(revision);
           this.#presumeOwn();
           this.#peers.endList(isNew);
-          this.#tell();
+          this.#teller.tell();
         },
         onEvents: (events) => {
           for (const event of events) this.#onEvent(event);
-          this.#tell();
+          this.#teller.tell();
         },
-        onState: (failure) => this.#setProblem('read', failure && etcdProblem(failure)),
+        onState: (failure) => this.#teller.setProblem('read', failure && etcdProblem(failure)),
         onRead: (durationMs, isOk) => {
           onUse('read', durationMs, isOk);
           this.#endFirstList(isOk);
@@ -132,24 +134,23 @@ export class EtcdLeaseSource implements LeaseSource {
   }
 
   watch(listener: LeaseListener): void {
-    this.#listener = listener;
+    this.#teller.listener = listener;
     queueMicrotask(() => {
       if (this.#isClosed) return;
       this.#isFollowing = true;
       this.#follower.start();
-      this.#tellStatus();
+      this.#teller.tellStatus();
     });
   }
 
   refresh(): void {
-    if (this.#isClosed || this.#listener === undefined) return;
+    if (this.#isClosed || this.#teller.listener === undefined) return;
     this.#peers.retell();
     this.#follower.again();
   }
 
   status(): LeaseSourceStatus {
-    const { read, write } = this.#problems;
-    return { name: this.#options.name, problem: read ?? write };
+    return { name: this.#options.name, problem: this.#teller.problem };
   }
 
   ownExpiryMs(): number | undefined {
@@ -158,7 +159,7 @@ export class EtcdLeaseSource implements LeaseSource {
 
   /** Ends everything; the lease stays in etcd until it expires. */
   close(): void {
-    this.#listener = undefined;
+    this.#teller.listener = undefined;
     this.#closing.abort();
     this.#endFirstList(false);
     this.#follower.close();
@@ -176,7 +177,7 @@ export class EtcdLeaseSource implements LeaseSource {
    * @returns what the list says, or nothing if it could not be read
    */
   #surveyFirstList(request: LeaseRequest): Promise<Survey | undefined> | undefined {
-    if (this.#listener === undefined) return undefined;
+    if (this.#teller.listener === undefined) return undefined;
     const survey = new Survey(request, this.#options.network);
     return new Promise((resolve) => {
       this.#first = { survey, resolve };
@@ -206,11 +207,11 @@ export class EtcdLeaseSource implements LeaseSource {
       survey = undefined;
       if (this.#isClosed) break;
       if (taken.ok) {
-        this.#setProblem('write', undefined);
+        this.#teller.setProblem('write', undefined);
         const { lease, name } = taken.value;
         this.#peers.remove(name);
         this.#peers.setOwn(lease);
-        this.#tell();
+        this.#teller.tell();
         // What the key of before holds now is a peer's or nobody's.
         if (before !== undefined && before !== name) this.#follower.again();
         return ok({ lease, expiresAtMs: this.#keeper.expiresMs });
@@ -218,7 +219,7 @@ export class EtcdLeaseSource implements LeaseSource {
       const { error } = taken;
       if (error.kind === 'denied') return fail(error.problem);
       const isRaced = error.kind === 'raced';
-      if (!isRaced) this.#setProblem('write', etcdProblem(error.failure));
+      if (!isRaced) this.#teller.setProblem('write', etcdProblem(error.failure));
       const longestMs = isRaced ? RACE_PAUSE_MS_MAX : PAUSE_MS_MAX;
       const pauseMs = backOffMs(failures, { random, firstMs: isRaced ? 20 : 100, longestMs });
       await sleep(clock, pauseMs, this.#closing.signal);
@@ -252,32 +253,6 @@ export class EtcdLeaseSource implements LeaseSource {
     const name = this.#nameOf(keyValue);
     if (isDelete) this.#peers.remove(name);
     else this.#peers.put(name, keyValue);
-    this.#tell();
-  }
-
-  #setProblem(what: 'read' | 'write', trouble: Problem | undefined): void {
-    if (this.#problems[what]?.message === trouble?.message) return;
-    this.#problems[what] = trouble;
-    queueMicrotask(() => this.#tellStatus());
-  }
-
-  /** Tells the status once it differs from what was told: one cause often makes several problems. */
-  #tellStatus(): void {
-    const status = this.status();
-    if (this.#listener === undefined || status.problem?.message === this.#toldProblem) return;
-    this.#toldProblem = status.problem?.message;
-    this.#listener.onStatus(status);
-  }
-
-  /** Tells the listener what has changed, after everything that happens now. */
-  #tell(): void {
-    if (this.#isTelling || !this.#peers.isSynced) return;
-    this.#isTelling = true;
-    queueMicrotask(() => {
-      this.#isTelling = false;
-      const listener = this.#listener;
-      const change = listener === undefined ? undefined : this.#peers.take();
-      if (change !== undefined) listener?.onLeases(change);
-    });
+    this.#teller.tell();
   }
 }

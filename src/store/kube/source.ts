@@ -9,6 +9,7 @@
 import type { Clock } from '../../model/clock.ts';
 import type { Lease } from '../../model/lease.ts';
 import type {
+  LeaseChange,
   LeaseListener,
   LeaseRequest,
   LeaseSource,
@@ -22,6 +23,7 @@ import { fail, ok, type Result } from '../../model/result.ts';
 import type { KubeStoreSettings } from '../../model/settings.ts';
 import type { RawLease } from '../accept.ts';
 import { LeaseBook } from '../lease-book.ts';
+import { Teller } from '../teller.ts';
 import { leaseOf } from './annotations.ts';
 import type { KubeApi } from './api.ts';
 import type { KubeFailure } from './failure.ts';
@@ -60,15 +62,16 @@ export class KubeLeaseSource implements LeaseSource {
   readonly #own: OwnNode;
   readonly #publisher: Publisher;
   readonly #watch: NodeWatch;
-  #listener: LeaseListener | undefined;
-  readonly #problems = new Map<Place, Problem>();
-  #toldProblem: string | undefined;
+  readonly #teller = new Teller<Place>({
+    places: PLACES,
+    take: () => this.#takeChange(),
+    status: () => this.status(),
+  });
   #addresses: PublicAddresses | undefined;
   /** Nodes of a list since garbage was collected. */
   #unswept = 0;
   #isStarted = false;
   #isSynced = false;
-  #isTelling = false;
   #isClosed = false;
   #ownWaiting: (() => void)[] = [];
 
@@ -84,7 +87,7 @@ export class KubeLeaseSource implements LeaseSource {
       clock,
       random,
       onNode: (patched) => this.#put(patched),
-      onProblem: (trouble) => this.#setProblem('write', trouble),
+      onProblem: (trouble) => this.#teller.setProblem('write', trouble),
     });
     this.#own = new OwnNode({
       node,
@@ -94,12 +97,12 @@ export class KubeLeaseSource implements LeaseSource {
       setNetworkUnavailable: settings.setNetworkUnavailable,
       publisher: this.#publisher,
       log,
-      onLost: (reason) => this.#listener?.onOwnLeaseLost(reason),
+      onLost: (reason) => this.#teller.listener?.onOwnLeaseLost(reason),
       onPublicAddresses: (addresses) => {
         this.#addresses = addresses;
-        this.#listener?.onPublicAddresses?.(addresses);
+        this.#teller.listener?.onPublicAddresses?.(addresses);
       },
-      onProblem: (trouble) => this.#setProblem('lease', trouble),
+      onProblem: (trouble) => this.#teller.setProblem('lease', trouble),
     });
     this.#watch = new NodeWatch({
       api,
@@ -112,7 +115,7 @@ export class KubeLeaseSource implements LeaseSource {
         listed: (names) => this.#listed(names),
         restarted: () => this.#own.restarted(),
         settled: () => this.#settled(),
-        recovered: () => this.#setProblem('read', undefined),
+        recovered: () => this.#teller.setProblem('read', undefined),
         failed: (failure) => this.#failed(failure),
       },
     });
@@ -121,14 +124,14 @@ export class KubeLeaseSource implements LeaseSource {
   /** What the Node tells peers now. A server that does not answer is waited for only a moment. */
   async own(): Promise<Result<Lease | undefined, Problem>> {
     this.#start();
-    if (!this.#own.isKnown && this.#problems.get('read') === undefined) {
+    if (!this.#own.isKnown && this.#teller.problemAt('read') === undefined) {
       await new Promise<void>((resolve) => {
         this.#ownWaiting.push(resolve);
         this.#options.clock.schedule(OWN_PATIENCE_MS, resolve);
       });
     }
     if (this.#own.isKnown) return ok(this.#own.published);
-    return fail(this.#problems.get('read') ?? SLOW);
+    return fail(this.#teller.problemAt('read') ?? SLOW);
   }
 
   /** Gives the lease as soon as Kubernetes has assigned it; what it waits for is in the status. */
@@ -137,7 +140,7 @@ export class KubeLeaseSource implements LeaseSource {
     const own = await this.#own.acquire(request);
     if (own.ok) {
       this.#book.setOwn(own.value.lease);
-      this.#tell();
+      this.#teller.tell();
     }
     return own;
   }
@@ -147,17 +150,17 @@ export class KubeLeaseSource implements LeaseSource {
   }
 
   watch(listener: LeaseListener): void {
-    this.#listener = listener;
+    this.#teller.listener = listener;
     this.#start();
     queueMicrotask(() => {
-      if (this.#addresses !== undefined) this.#listener?.onPublicAddresses?.(this.#addresses);
-      this.#tellStatus();
-      this.#tell();
+      if (this.#addresses !== undefined) this.#teller.listener?.onPublicAddresses?.(this.#addresses);
+      this.#teller.tellStatus();
+      this.#teller.tell();
     });
   }
 
   refresh(): void {
-    if (this.#isClosed || this.#listener === undefined) return;
+    if (this.#isClosed || this.#teller.listener === undefined) return;
     this.#book.retell();
     this.#isSynced = false;
     this.#watch.relist();
@@ -168,10 +171,9 @@ export class KubeLeaseSource implements LeaseSource {
   }
 
   status(): LeaseSourceStatus {
-    const place = PLACES.find((each) => this.#problems.has(each));
     return {
       name: `kubernetes ${this.#options.api.server ?? ''}`.trim(),
-      problem: place && this.#problems.get(place),
+      problem: this.#teller.problem,
       heardAtMs: this.#watch.heardAtMs,
     };
   }
@@ -184,7 +186,7 @@ export class KubeLeaseSource implements LeaseSource {
   /** Ends everything; the annotations stay. */
   close(): void {
     this.#isClosed = true;
-    this.#listener = undefined;
+    this.#teller.listener = undefined;
     this.#watch.close();
     this.#publisher.close();
   }
@@ -216,7 +218,7 @@ export class KubeLeaseSource implements LeaseSource {
   #settled(): void {
     this.#book.settle();
     this.#sweep(SWEEP_NODES);
-    this.#tell();
+    this.#teller.tell();
   }
 
   #sweep(leastNodes: number): void {
@@ -232,8 +234,14 @@ export class KubeLeaseSource implements LeaseSource {
     // What follows a list makes garbage of its own.
     this.#sweep(SWEEP_NODES / 5);
     this.#isSynced = true;
-    this.#setProblem('read', undefined);
+    this.#teller.setProblem('read', undefined);
     this.#ownIsKnown();
+  }
+
+  #takeChange(): LeaseChange | undefined {
+    const change = this.#isSynced ? this.#book.take() : undefined;
+    if (change !== undefined) this.#teller.setProblem('contest', this.#contest());
+    return change;
   }
 
   /** An older node has our subnet by the rule that all follow; our pods keep what they have. */
@@ -255,37 +263,9 @@ export class KubeLeaseSource implements LeaseSource {
   }
 
   #failed({ problem: trouble }: KubeFailure): void {
-    this.#setProblem('read', trouble);
+    this.#teller.setProblem('read', trouble);
     for (const resolve of this.#ownWaiting) resolve();
     this.#ownWaiting = [];
-  }
-
-  #setProblem(place: Place, trouble: Problem | undefined): void {
-    if (this.#problems.get(place)?.message === trouble?.message) return;
-    if (trouble === undefined) this.#problems.delete(place);
-    else this.#problems.set(place, trouble);
-    queueMicrotask(() => this.#tellStatus());
-  }
-
-  /** Tells the status once it differs from what was told: one cause often makes several problems. */
-  #tellStatus(): void {
-    const status = this.status();
-    if (this.#listener === undefined || status.problem?.message === this.#toldProblem) return;
-    this.#toldProblem = status.problem?.message;
-    this.#listener.onStatus(status);
-  }
-
-  /** Tells the listener what has changed, after everything that happens now. */
-  #tell(): void {
-    if (this.#isTelling || !this.#isSynced || this.#listener === undefined) return;
-    this.#isTelling = true;
-    queueMicrotask(() => {
-      this.#isTelling = false;
-      const change = this.#listener === undefined ? undefined : this.#book.take();
-      if (change === undefined) return;
-      this.#setProblem('contest', this.#contest());
-      this.#listener?.onLeases(change);
-    });
   }
 }
 

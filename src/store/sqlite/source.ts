@@ -23,6 +23,7 @@ import type { Problem } from '../../model/problem.ts';
 import { ok, type Result } from '../../model/result.ts';
 import { Alarm } from '../alarm.ts';
 import { LeaseBook } from '../lease-book.ts';
+import { Teller } from '../teller.ts';
 import { ChangeWatch } from './change-watch.ts';
 import { DatabaseHandle } from './database-handle.ts';
 import { ExpiryJudge, RETRY_MS_MAX } from './expiry.ts';
@@ -74,21 +75,17 @@ export class SqliteLeaseSource implements LeaseSource {
   readonly #expiryAlarm: Alarm;
   /** Set while the database cannot be read. */
   readonly #retryAlarm: Alarm;
-  #listener: LeaseListener | undefined;
   /** The acquisitions asked for, one after the other. */
   #acquiring: Promise<unknown> = Promise.resolve();
   #failures = 0;
   /** Monotonic milliseconds since which the database cannot be read. */
   #failingSinceMs: number | undefined;
-  readonly #problems: Record<'read' | 'write' | 'watch', Problem | undefined> = {
-    read: undefined,
-    write: undefined,
-    watch: undefined,
-  };
-  /** The message of the problem that the listener knows of. */
-  #toldProblem: string | undefined;
+  readonly #teller = new Teller<'read' | 'write' | 'watch'>({
+    places: ['read', 'write', 'watch'],
+    take: () => (this.#isSynced ? this.#book.take() : undefined),
+    status: () => this.status(),
+  });
   #isSynced = false;
-  #isTelling = false;
   #isClosed = false;
 
   constructor(options: SqliteLeaseSourceOptions) {
@@ -116,15 +113,15 @@ export class SqliteLeaseSource implements LeaseSource {
       holder: options.holder,
       isAlive: options.isAlive,
       log,
-      onProblem: (problem) => this.#setProblem('write', problem),
-      onLost: (reason) => this.#listener?.onOwnLeaseLost(reason),
+      onProblem: (problem) => this.#teller.setProblem('write', problem),
+      onLost: (reason) => this.#teller.listener?.onOwnLeaseLost(reason),
     });
     this.#watch = new ChangeWatch({
       path,
       clock,
       random,
       onChange: () => this.#onChange(),
-      onProblem: (problem) => this.#setProblem('watch', problem),
+      onProblem: (problem) => this.#teller.setProblem('watch', problem),
     });
   }
 
@@ -147,24 +144,23 @@ export class SqliteLeaseSource implements LeaseSource {
   }
 
   watch(listener: LeaseListener): void {
-    this.#listener = listener;
+    this.#teller.listener = listener;
     queueMicrotask(() => {
       this.#watch.start();
       this.#look(false);
-      this.#tellStatus();
+      this.#teller.tellStatus();
     });
   }
 
   refresh(): void {
-    if (this.#isClosed || this.#listener === undefined) return;
+    if (this.#isClosed || this.#teller.listener === undefined) return;
     this.#watch.check();
     this.#book.retell();
     this.#look(true);
   }
 
   status(): LeaseSourceStatus {
-    const { read, write, watch } = this.#problems;
-    return { name: `sqlite ${this.#handle.path}`, problem: read ?? write ?? watch };
+    return { name: `sqlite ${this.#handle.path}`, problem: this.#teller.problem };
   }
 
   ownExpiryMs(): number | undefined {
@@ -174,7 +170,7 @@ export class SqliteLeaseSource implements LeaseSource {
   /** Ends everything; the lease stays in the store until it expires. */
   close(): void {
     this.#isClosed = true;
-    this.#listener = undefined;
+    this.#teller.listener = undefined;
     this.#retryAlarm.cancel();
     this.#expiryAlarm.cancel();
     this.#watch.close();
@@ -185,11 +181,11 @@ export class SqliteLeaseSource implements LeaseSource {
 
   async #acquire(request: LeaseRequest): Promise<Result<OwnLease, Problem>> {
     const taken = await this.#patience.wait(() => this.#keeper.take(request));
-    this.#setProblem('write', taken.ok ? undefined : taken.error);
+    this.#teller.setProblem('write', taken.ok ? undefined : taken.error);
     if (!taken.ok) return taken;
     if (taken.value.ok) {
       this.#book.setOwn(taken.value.value.lease);
-      this.#tell();
+      this.#teller.tell();
       void this.#sign();
     }
     return taken.value;
@@ -209,7 +205,7 @@ export class SqliteLeaseSource implements LeaseSource {
 
   /** Reads what has changed; who has renewed meanwhile has not expired. */
   #look(isComplete: boolean): void {
-    if (this.#isClosed || this.#listener === undefined) return;
+    if (this.#isClosed || this.#teller.listener === undefined) return;
     this.#retryAlarm.cancel();
     const reading = this.#handle.use('read', (database) => {
       if (!this.#isSynced) this.#presumeOwn(database);
@@ -231,45 +227,19 @@ export class SqliteLeaseSource implements LeaseSource {
     this.#failures = 0;
     this.#failingSinceMs = undefined;
     this.#isSynced = true;
-    this.#setProblem('read', undefined);
+    this.#teller.setProblem('read', undefined);
     if (own !== 'unread') this.#keeper.compare(own);
     this.#keeper.check();
     if (nextMs === undefined) this.#expiryAlarm.cancel();
     else this.#expiryAlarm.set(nextMs);
-    this.#tell();
+    this.#teller.tell();
   }
 
   #onFailure({ busy, problem }: StoreFailure): void {
     const nowMs = this.#clock.monotonicMs();
     this.#failingSinceMs ??= nowMs;
     this.#failures++;
-    if (!busy || nowMs - this.#failingSinceMs >= PATIENCE_MS) this.#setProblem('read', problem);
+    if (!busy || nowMs - this.#failingSinceMs >= PATIENCE_MS) this.#teller.setProblem('read', problem);
     this.#retryAlarm.set(backOffMs(this.#failures, { random: this.#random, longestMs: RETRY_MS_MAX }));
-  }
-
-  #setProblem(what: 'read' | 'write' | 'watch', problem: Problem | undefined): void {
-    if (this.#problems[what]?.message === problem?.message) return;
-    this.#problems[what] = problem;
-    queueMicrotask(() => this.#tellStatus());
-  }
-
-  /** Tells the status once it differs from what was told: one cause often makes several problems. */
-  #tellStatus(): void {
-    const status = this.status();
-    if (this.#listener === undefined || status.problem?.message === this.#toldProblem) return;
-    this.#toldProblem = status.problem?.message;
-    this.#listener.onStatus(status);
-  }
-
-  /** Tells the listener what has changed, after everything that happens now. */
-  #tell(): void {
-    if (this.#isTelling || !this.#isSynced) return;
-    this.#isTelling = true;
-    queueMicrotask(() => {
-      this.#isTelling = false;
-      const listener = this.#listener;
-      const change = listener === undefined ? undefined : this.#book.take();
-      if (change !== undefined) listener?.onLeases(change);
-    });
   }
 }
