@@ -11,6 +11,10 @@ import * as v from 'valibot';
 import { programPath } from '../program-path.ts';
 import type { Certificate } from './certificates.ts';
 
+/** What a gateway says that was kept out by its own etcd and has not heard why; it does not change its mind. */
+export const GATEWAY_CLOSED = 'connection closed';
+const CLOSED_MS_MAX = 3_000;
+
 /** An etcd that does not serve by then will not. */
 const START_MS_MAX = 20_000;
 
@@ -104,6 +108,7 @@ export class EtcdServer implements AsyncDisposable {
   async serving(): Promise<void> {
     const deadlineMs = performance.now() + START_MS_MAX;
     let said = '';
+    let closedSinceMs: number | undefined;
     while (performance.now() < deadlineMs) {
       try {
         // Also without a user: who is let in can be told what it is not allowed.
@@ -113,6 +118,9 @@ export class EtcdServer implements AsyncDisposable {
       } catch (error) {
         said = String(error);
       }
+      if (!said.includes(GATEWAY_CLOSED)) closedSinceMs = undefined;
+      else closedSinceMs ??= performance.now();
+      if (closedSinceMs !== undefined && performance.now() - closedSinceMs > CLOSED_MS_MAX) break;
       await Bun.sleep(20);
     }
     throw new Error(`etcd does not serve: ${said}`);
