@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { allPairs, pingPairs } from '../../src/cli/demo/pings.ts';
 import { FAMILIES, type Family } from '../../src/model/ip.ts';
@@ -8,6 +8,7 @@ import { readOverlay } from './agent-overlay.ts';
 import { leaseOf, partOf, readLeases } from './agent-store.ts';
 import { eventually, expectPodsTalk, TIMEOUT_MS } from './agent-support.ts';
 import { createLab } from './lab.ts';
+import { mayCapture } from './witness.ts';
 
 test.each([
   { what: 'both families', families: FAMILIES, mtu: 1430 },
@@ -72,8 +73,7 @@ test(
   TIMEOUT_MS,
 );
 
-/** In a user namespace tcpdump cannot become the user that it wants to be. */
-if (readFileSync('/proc/self/setgroups', 'utf8').trim() === 'allow') {
+if (mayCapture) {
   test(
     'tcpdump sees VXLAN',
     async () => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { inNetns, type Netns } from '../../ffi/netns.ts';
 
@@ -34,6 +35,9 @@ export interface Capture extends AsyncDisposable {
   /** Ends it and gives back one line for each packet. */
   stop(): Promise<string[]>;
 }
+
+/** Whether tcpdump works here: in a user namespace it cannot become the user that it wants to be. */
+export const mayCapture = readFileSync('/proc/self/setgroups', 'utf8').trim() === 'allow';
 
 /** What to capture. */
 export interface CaptureOptions {
