@@ -33,7 +33,8 @@ test(
     const ready = await manager.next('READY=1', 0);
     expect(ready).toMatch(/^READY=1\nSTATUS=Ready: 1 peer, vxlan, 10\.42\.\d+\.0\/24, fd42:[0-9a-f:]+\/64$/);
     rename(node, 'eth0', 'eth9');
-    expect(await manager.next('STATUS=Not ready')).toBe(
+    // Whether a pass misses the interface before it is looked for again, and adds its own problems, is a matter of luck.
+    expect(await manager.next('STATUS=Not ready: No interface')).toStartWith(
       'STATUS=Not ready: No interface matches --iface=eth0. Plug the cable in or name another interface with ' +
         '--iface; the agent follows by itself',
     );
