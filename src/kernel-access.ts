@@ -8,17 +8,16 @@ import { type Watch, watchNetlink } from '../ffi/watch.ts';
 import { type EventSink, readEvents } from './kernel/events.ts';
 import { deleteLink } from './kernel/links.ts';
 import { LinuxKernel } from './kernel/linux.ts';
-import { readRuleEvents } from './kernel/rules.ts';
 import { readHost } from './kernel/underlay.ts';
 import type { Clock, Timer } from './model/clock.ts';
 import type { Ip } from './model/ip.ts';
 import type { KernelMeasures } from './model/measures.ts';
 import { type Problem, problem } from './model/problem.ts';
 import { fail, ok, type Result } from './model/result.ts';
+import { NetfilterAccess } from './netfilter-access.ts';
 import { ERRNO, errnoName } from './netlink/error.ts';
 import { eventFilter } from './netlink/event-filter.ts';
 import { NETLINK_GENERIC } from './netlink/generic.ts';
-import { NETLINK_NETFILTER, NFTABLES_GROUP } from './netlink/nftables.ts';
 import { NETLINK_ROUTE, RTMGRP } from './netlink/route.ts';
 import { Session } from './netlink/session.ts';
 import type { Claims } from './reconcile/target.ts';
@@ -38,8 +37,6 @@ const GROUPS =
 const EVENT_BUFFER_BYTES = 4 * 1024 * 1024;
 /** After lost events, the storm that caused them is given this long to pass. */
 const REOPEN_MS = 50;
-/** After the events of traffic rules could not be heard. */
-const RULES_AGAIN_MS = 60_000;
 /** How long after the last large batch its echo is over. */
 const HUSH_MS = 5;
 
@@ -54,12 +51,9 @@ export class KernelAccess {
   readonly target: LinuxKernel;
   readonly #routeSocket: NetlinkSocket;
   readonly #genericSocket: NetlinkSocket;
-  /** `undefined` where the kernel has no nf_tables, or lets nobody ask. */
-  readonly #netfilterSocket: NetlinkSocket | undefined;
   readonly #route: Session;
   readonly #generic: Session;
-  readonly #netfilter: Session | undefined;
-  #ruleWatch: Watch | undefined;
+  readonly #netfilter: NetfilterAccess;
   readonly #clock: Clock;
   #claims: Claims = { links: new Set(), networks: [] };
   #watch: { readonly socket: NetlinkSocket; readonly watch: Watch } | undefined;
@@ -76,13 +70,11 @@ export class KernelAccess {
     this.#clock = clock;
     this.#route = new Session(route);
     this.#generic = new Session(generic);
-    const netfilter = openNetlink({ protocol: NETLINK_NETFILTER });
-    this.#netfilterSocket = typeof netfilter === 'number' ? undefined : netfilter;
-    this.#netfilter = typeof netfilter === 'number' ? undefined : new Session(netfilter);
+    this.#netfilter = new NetfilterAccess(clock);
     this.target = new LinuxKernel({
       route: this.#route,
       generic: this.#generic,
-      netfilter: this.#netfilter,
+      rules: { session: () => this.#netfilter.session(), onWanted: () => this.#netfilter.want() },
       sysctlRoot: '/proc/sys',
       onLinks: () => this.#refilter(),
       onBulk: () => this.#hushEcho(),
@@ -152,43 +144,14 @@ export class KernelAccess {
     // What happened while nobody listened is not known.
     if (this.#deafBecause !== undefined) listener.look(this.#deafBecause);
     this.#deafBecause = undefined;
-    if (this.#ruleWatch === undefined) this.#listenToRules(listener);
-  }
-
-  /** Whoever changes traffic rules, a flush of everything above all, is heard of. */
-  #listenToRules(listener: KernelListener): void {
-    if (this.#closed || this.#netfilterSocket === undefined) return;
-    const { portId } = this.#netfilterSocket;
-    const socket = openNetlink({
-      protocol: NETLINK_NETFILTER,
-      groups: NFTABLES_GROUP,
-      receiveBufferBytes: EVENT_BUFFER_BYTES,
-    });
-    const again = (delayMs: number) =>
-      void this.#clock.schedule(delayMs, () => {
-        if (this.#closed) return;
-        this.#listenToRules(listener);
-        listener.look('events of traffic rules were lost');
-      });
-    // Without events the look from time to time finds what they would have told.
-    if (typeof socket === 'number') {
-      again(RULES_AGAIN_MS);
-      return;
-    }
-    this.#ruleWatch = watchNetlink(socket, {
-      onDatagrams: (bytes) => readRuleEvents(bytes, portId, listener),
-      onLost: () => {
-        this.#eventLosses++;
-        again(REOPEN_MS);
-      },
-    });
+    this.#netfilter.listen(listener);
   }
 
   /** What was asked of the kernel so far, and what it refused. */
   measures(): KernelMeasures {
     const errors = new Map<string, number>();
     let requests = 0;
-    for (const session of [this.#route, this.#generic, this.#netfilter]) {
+    for (const session of [this.#route, this.#generic, this.#netfilter.opened]) {
       if (session === undefined) continue;
       const { counters } = session;
       requests += counters.requests;
@@ -197,7 +160,7 @@ export class KernelAccess {
         errors.set(name, (errors.get(name) ?? 0) + count);
       }
     }
-    return { requests, errors, eventLosses: this.#eventLosses };
+    return { requests, errors, eventLosses: this.#eventLosses + this.#netfilter.eventLosses };
   }
 
   close(): void {
@@ -205,11 +168,9 @@ export class KernelAccess {
     this.#hush?.cancel();
     this.#watch?.watch.close();
     this.#watch = undefined;
-    this.#ruleWatch?.close();
-    this.#ruleWatch = undefined;
     this.#routeSocket.close();
     this.#genericSocket.close();
-    this.#netfilterSocket?.close();
+    this.#netfilter.close();
   }
 
   /**

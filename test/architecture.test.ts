@@ -76,9 +76,10 @@ const AREAS: Readonly<Record<string, Area>> = {
   // Where the parts are put together.
   'src/until-done.ts': { values: ['src/model'], types: ['src/agent/journal.ts'] },
   'src/kernel-access.ts': {
-    values: ['src/model', 'src/kernel', 'src/netlink', 'ffi'],
+    values: ['src/model', 'src/kernel', 'src/netlink', 'src/netfilter-access.ts', 'ffi'],
     types: ['src/reconcile/target.ts', 'src/underlay/snapshot.ts'],
   },
+  'src/netfilter-access.ts': { values: ['src/model', 'src/kernel', 'src/netlink', 'ffi'] },
   'src/recall.ts': {
     values: ['src/agent/identity.ts', 'src/config/subnet-env.ts', 'node:fs'],
     types: ['src/agent/parts.ts', 'src/log.ts', 'src/model', 'src/store/state-file.ts'],

@@ -6,7 +6,13 @@
 import { type Problem, problem } from '../model/problem.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { AgentParts } from './parts.ts';
-import { blockingInterfaceProblems, fightProblems, kernelProblems, overlapProblems } from './report.ts';
+import {
+  blockingInterfaceProblems,
+  fightProblems,
+  harmlessProblems,
+  kernelProblems,
+  overlapProblems,
+} from './report.ts';
 import type { UnderlayFollower } from './underlay-follower.ts';
 
 /** See the module. The most important problem comes first; those of a node that is ready are only told. */
@@ -62,6 +68,7 @@ function warnings({ parts, underlay, reconciler, held }: ReadinessSources): Prob
   return [
     ...waiting,
     ...fightProblems(reconciler).inPlace,
+    ...harmlessProblems(reconciler),
     ...overlapProblems(parts.network, underlay.current),
     ...parts.otherProblems(),
   ];

@@ -44,7 +44,8 @@ const CODES: Readonly<Record<FailureKind, ProblemCode>> = {
 export function kernelProblems(reconciler: Reconciler): Problem[] {
   const problems: Problem[] = [];
   let more = 0;
-  for (const { kind, message, remedy } of reconciler.failures()) {
+  for (const { kind, message, remedy, harmless } of reconciler.failures()) {
+    if (harmless) continue;
     if (problems.length < FAILURES_MAX) problems.push(problem(CODES[kind], message, remedy));
     else more++;
   }
@@ -52,6 +53,12 @@ export function kernelProblems(reconciler: Reconciler): Problem[] {
   const pending = reconciler.pendingPeers;
   if (pending > 0) problems.push(problem('peer-pending', `${pending} peers are not in the kernel yet`));
   return problems;
+}
+
+/** What fails and is only told, since nothing depends on it. */
+export function harmlessProblems(reconciler: Reconciler): Problem[] {
+  const failures = [...reconciler.failures()].filter(({ harmless }) => harmless);
+  return failures.map(({ kind, message, remedy }) => problem(CODES[kind], message, remedy));
 }
 
 /** What others keep changing back: in the way while it waits, worth knowing while it is in place. */

@@ -80,7 +80,7 @@ async function cleanUp(settings: CleanupSettings, kernel: KernelAccess): Promise
     return decide({ ...files, kernel: now, above } satisfies Findings, { adopt });
   };
   const removal = judge(found.value);
-  const { left } = removal;
+  const left = [...removal.left, ...(kernel.mayChange() ? [] : [UNSEEN])];
   if (dryRun) {
     await report({ node: nodeName, steps: stepsOf(removal), left, agent }, settings);
     return statusOf(left, []);
@@ -159,6 +159,12 @@ function leaseHolder({ nodeName }: CleanupSettings, leases: Known['leases']): st
 
 const NOT_PRIVILEGED =
   'The kernel does not let this process change the network: run it as root or with CAP_NET_ADMIN (--dry-run needs neither)';
+
+const UNSEEN: Left = {
+  what: 'traffic rules',
+  why: 'the kernel shows them only to root, or with CAP_NET_ADMIN',
+  whose: 'maybe',
+};
 
 function lookAtKernel(kernel: KernelAccess): Result<KernelFindings, { readonly message: string }> {
   const host = kernel.readHost(undefined);

@@ -137,6 +137,7 @@ const SECTIONS = [
     flags: [
       ['ip-masq', off, '', 'masquerade traffic of pods to the outside, and say so in subnet.env'],
       ['ip-masq-fully-random-disable', off, '', 'masquerade without fully random ports'],
+      ['iptables-forward-rules', on, '', 'accept forwarded traffic of pods'],
     ],
   },
   {
@@ -161,7 +162,6 @@ const SECTIONS = [
     title: 'Of flanneld: accepted, without effect in this version',
     support: 'without-effect',
     flags: [
-      ['iptables-forward-rules', on, '', 'accept forwarded pod traffic'],
       ['iptables-resync', int(5), 'SECONDS', 'how often to check traffic rules'],
       ['ip-blackhole-route', off, '', 'blackhole route for the own subnet'],
       ['vmodule', text(''), 'PATTERN=N,...', 'log level by source file'],

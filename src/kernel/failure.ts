@@ -5,6 +5,7 @@
  */
 import { familyOf } from '../model/ip.ts';
 import { describe, type KernelObject } from '../model/objects.ts';
+import { isDispensable } from '../model/traffic-rules.ts';
 import { ERRNO, type NetlinkError } from '../netlink/error.ts';
 import type { Failure, FailureKind, Verb } from '../reconcile/target.ts';
 
@@ -12,7 +13,8 @@ import type { Failure, FailureKind, Verb } from '../reconcile/target.ts';
 export function changeFailure(verb: Verb, object: KernelObject, error: NetlinkError): Failure {
   const kind = kindOf(object, error.errno);
   const hint = kind === 'unsupported' && object.kind === 'link' ? ' (the kernel has no module vxlan)' : '';
-  return { kind, message: `Cannot ${verb} ${describe(object)}: ${error.message}${hint}` };
+  const failure = { kind, message: `Cannot ${verb} ${describe(object)}: ${error.message}${hint}` };
+  return object.kind === 'table' && isDispensable(object) ? { ...failure, harmless: true } : failure;
 }
 
 /** A failed look. */

@@ -28,7 +28,7 @@ import { readNodeFacts } from './node-facts.ts';
 import { Offloads } from './offloads.ts';
 import { isOnLink, linkRequests, requestFor } from './requests.ts';
 import { deleteRoute, dumpRoutes, readRoute, routeOwner, setRoute, setRouteByStep } from './routes.ts';
-import { changeTable, observeTables } from './rules.ts';
+import { RuleTables, type RuleTablesOptions } from './rules.ts';
 
 /** So many changes at once are start-up or a rebuilt device, not repair. */
 const BULK_MIN = 128;
@@ -39,8 +39,7 @@ export interface LinuxKernelOptions {
   readonly route: Session;
   /** Over a NETLINK_GENERIC socket. */
   readonly generic: Session;
-  /** Over a NETLINK_NETFILTER socket; a kernel without nf_tables has none. */
-  readonly netfilter?: Session | undefined;
+  readonly rules: RuleTablesOptions;
   /** Where kernel settings are: /proc/sys, except in tests. */
   readonly sysctlRoot: string;
   /** Called before many objects are made at once: the kernel will announce each of them. */
@@ -54,7 +53,7 @@ export class LinuxKernel implements Target {
   /** The links as the last look found them. */
   readonly links = new LinkTable();
   readonly #route: Session;
-  readonly #netfilter: Session | undefined;
+  readonly #rules: RuleTables;
   readonly #offloads: Offloads;
   readonly #sysctlRoot: string;
   readonly #adviser: Adviser;
@@ -64,13 +63,13 @@ export class LinuxKernel implements Target {
   constructor({
     route,
     generic,
-    netfilter,
+    rules,
     sysctlRoot,
     onLinks = nothing,
     onBulk = nothing,
   }: LinuxKernelOptions) {
     this.#route = route;
-    this.#netfilter = netfilter;
+    this.#rules = new RuleTables(rules);
     this.#offloads = new Offloads(generic, this.links);
     this.#sysctlRoot = sysctlRoot;
     this.#adviser = new Adviser({ facts: readNodeFacts, devices: () => readVxlans(route, this.links) });
@@ -87,7 +86,7 @@ export class LinuxKernel implements Target {
       case 'peers':
         return this.#observePeers(look, visit);
       case 'rules':
-        return observeTables(this.#netfilter, look, visit);
+        return this.#rules.observe(look, visit);
       case 'files':
         for (const object of look.probe) {
           const file = object.kind === 'file' ? readFile(object) : undefined;
@@ -158,7 +157,7 @@ export class LinuxKernel implements Target {
       case 'offload':
         return verb === 'remove' ? undefined : this.#offloads.write(change, object);
       case 'table':
-        return changeTable(this.#netfilter, change, object);
+        return this.#rules.change(change, object);
       case 'link':
         return this.#applyLink(change, object);
       default:

@@ -76,6 +76,8 @@ export interface Settings {
   readonly ipMasq: boolean;
   /** Whether the ports of masqueraded connections are chosen at random. */
   readonly masqFullyRandom: boolean;
+  /** Whether forwarded pod traffic is accepted. */
+  readonly forwardRules: boolean;
   /** How long before its expiry a lease is renewed. */
   readonly renewMarginMinutes: number;
   readonly healthzIp: string;

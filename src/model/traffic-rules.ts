@@ -57,6 +57,14 @@ export function tableName(family: Family): string {
   return `flannel-ipv${family}`;
 }
 
+/**
+ * Whether pods do as well without the table: a chain that only accepts lets nothing through that another one drops.
+ */
+export function isDispensable({ chains }: TableObject): boolean {
+  const rules = chains.flatMap((chain) => chain.rules);
+  return rules.every((rule) => !('foreign' in rule) && rule.verdict === 'accept');
+}
+
 /** The table as nft addresses it: `ip flannel-ipv4`. */
 export function tableAddress({ family, name }: Pick<TableObject, 'family' | 'name'>): string {
   return `${family === 4 ? 'ip' : 'ip6'} ${name}`;

@@ -19,6 +19,8 @@ export interface Inputs {
   readonly ipMasq: boolean;
   /** Whether the ports of masqueraded connections are chosen at random. */
   readonly fullyRandom: boolean;
+  /** Whether forwarded pod traffic is accepted in a chain of its own. */
+  readonly forward: boolean;
 }
 
 /** What a backend has to say. `config` is the backend's own, already told apart. */

@@ -36,7 +36,7 @@ export function plan(inputs: Inputs): Plan {
 function assemble<C extends BackendConfig>(backend: Backend<C>, inputs: Inputs, config: C): Plan {
   return {
     node: backend.planNode(inputs, config),
-    rules: planRules({ ...inputs, masquerade: inputs.ipMasq, forward: false }),
+    rules: planRules({ ...inputs, masquerade: inputs.ipMasq }),
     files: isWhole(inputs) ? [planSubnetEnv(inputs, backend.podMtuBytes(inputs, config))] : [],
     peer: backend.planPeers(inputs, config),
   };

@@ -7,6 +7,7 @@
  * @module
  */
 import { describe, type KernelObject, type Key, keyOf } from '../model/objects.ts';
+import { isDispensable } from '../model/traffic-rules.ts';
 import type { Change } from './target.ts';
 
 /** So many repairs of one object, less what has drained, are a fight. */
@@ -36,7 +37,7 @@ export interface Fight {
   /** How often it was put right before that was slowed down, and within how many milliseconds. */
   readonly repairs: number;
   readonly withinMs: number;
-  /** Whether it is wrong at present, and waits. */
+  /** Whether it is wrong at present, and waits; not of what nothing depends on. */
   readonly isWaiting: boolean;
 }
 
@@ -95,9 +96,9 @@ export class Fights {
     if (count !== undefined) count.isWaiting = false;
   }
 
-  /** Whether an object is left wrong for the moment. */
+  /** Whether an object that something depends on is left wrong for the moment. */
   get isWaiting(): boolean {
-    for (const count of this.#counts.values()) if (count.isWaiting) return true;
+    for (const count of this.#counts.values()) if (isMissed(count)) return true;
     return false;
   }
 
@@ -107,8 +108,8 @@ export class Fights {
     for (const [key, count] of this.#counts) {
       if (isPeace(count, nowMs)) this.#counts.delete(key);
       else if (count.noticed !== undefined) {
-        const { object, fate, by, isWaiting } = count;
-        fights.push({ object: describe(object), fate, by, isWaiting, ...count.noticed });
+        const { object, fate, by } = count;
+        fights.push({ object: describe(object), fate, by, isWaiting: isMissed(count), ...count.noticed });
       }
     }
     return fights;
@@ -160,6 +161,10 @@ function fresh(object: KernelObject, nowMs: number): Count {
     delayMs: 0,
     isWaiting: false,
   };
+}
+
+function isMissed({ object, isWaiting }: Count): boolean {
+  return isWaiting && !(object.kind === 'table' && isDispensable(object));
 }
 
 function isPeace({ lastMs, isWaiting }: Count, nowMs: number): boolean {

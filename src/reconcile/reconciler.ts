@@ -123,7 +123,7 @@ export class Reconciler {
       this.#fullPassDone &&
       this.#next === undefined &&
       this.#leases?.synced === true &&
-      this.#nodeRetries.size === 0 &&
+      !this.#nodeRetries.isBlocking &&
       this.#peerRetries.size === 0 &&
       !this.#fights.isWaiting &&
       this.pendingPeers === 0

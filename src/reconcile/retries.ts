@@ -29,6 +29,11 @@ export class Retries {
     return this.#byName.size;
   }
 
+  /** Whether anything fails that something depends on. */
+  get isBlocking(): boolean {
+    return [...this.#byName.values()].some(({ failure }) => failure.harmless !== true);
+  }
+
   get(name: string): Retry | undefined {
     return this.#byName.get(name);
   }

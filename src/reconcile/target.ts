@@ -69,6 +69,8 @@ export interface Failure {
   readonly message: string;
   /** What can be done about it on this node, where that is better known than by its kind. */
   readonly remedy?: string;
+  /** Nothing depends on it: it is told and tried again, and keeps the node from nothing. */
+  readonly harmless?: boolean;
 }
 
 /** The kernel, or what a test puts in its place. Everything is synchronous and nothing throws. */

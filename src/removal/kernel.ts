@@ -10,7 +10,7 @@
 import { type Prefix, prefixBase, prefixCovers } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
 import { describe, type LinkObject, ROUTE_PROTOCOL, type RouteObject } from '../model/objects.ts';
-import { type TableObject, tableAddress } from '../model/traffic-rules.ts';
+import { isDispensable, type TableObject, tableAddress } from '../model/traffic-rules.ts';
 import { foreignForm } from './device.ts';
 import type { Findings, Left } from './findings.ts';
 import type { RemovableObject } from './step.ts';
@@ -83,17 +83,22 @@ export function judgeKernel(findings: Findings, adopt: boolean): KernelJudgement
   };
 }
 
-/** Ours are those whose mark is masked, as in none of flanneld's. */
+/**
+ * Ours are those whose mark is masked, as in none of flanneld's. Those that only accept are alike in both: they go too,
+ * since nothing depends on them, unless another table shows that flanneld has made them.
+ */
 function judgeTables(
   { kernel, flanneld }: Findings,
   { adopt, successor }: { readonly adopt: boolean; readonly successor: RouteObject | undefined },
 ): { readonly objects: readonly TableObject[]; readonly left: readonly Left[] } {
-  const whyStays = ({ chains }: TableObject): string | undefined => {
+  const isFlannelds = kernel.tables.some(hasForeignRule);
+  const whyStays = (table: TableObject): string | undefined => {
     if (adopt) return undefined;
     if (flanneld !== undefined) return flanneldRuns(flanneld);
     if (successor !== undefined)
       return `flanneld uses it or has left it (${describe(successor)}); --adopt takes it`;
-    return chains.some(({ rules }) => rules.some((rule) => 'mark' in rule)) ? undefined : FLANNELDS_TABLE;
+    const isOurs = hasMark(table) || (table.chains.length > 0 && isDispensable(table) && !isFlannelds);
+    return isOurs ? undefined : FLANNELDS_TABLE;
   };
   const objects = kernel.tables.filter((table) => whyStays(table) === undefined);
   const left = kernel.tables.flatMap((table): Left[] => {
@@ -101,6 +106,14 @@ function judgeTables(
     return why === undefined ? [] : [{ what: `table ${tableAddress(table)}`, why, whose: 'others' }];
   });
   return { objects, left };
+}
+
+function hasMark({ chains }: TableObject): boolean {
+  return chains.some(({ rules }) => rules.some((rule) => 'mark' in rule));
+}
+
+function hasForeignRule({ chains }: TableObject): boolean {
+  return chains.some(({ rules }) => rules.some((rule) => 'foreign' in rule));
 }
 
 const FLANNELDS_TABLE =

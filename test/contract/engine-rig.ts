@@ -75,6 +75,7 @@ export class EngineRig implements Disposable {
       subnetFile: `${this.world.directory}/subnet.env`,
       ipMasq: false,
       fullyRandom: true,
+      forward: true,
     });
     this.#reconciler.setDesired(this.#desired, CLAIMS, 'plan');
     this.#tell();

@@ -37,6 +37,7 @@ const SETTINGS: Settings = {
   },
   ipMasq: false,
   masqFullyRandom: true,
+  forwardRules: true,
   renewMarginMinutes: 60,
   healthzIp: '',
   healthzPort: 0,

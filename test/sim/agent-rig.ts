@@ -179,6 +179,7 @@ export class AgentRig {
         },
         ipMasq: false,
         masqFullyRandom: true,
+        forwardRules: true,
         renewMarginMinutes: 60,
         healthzIp: '0.0.0.0',
         healthzPort: 0,

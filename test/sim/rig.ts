@@ -33,6 +33,7 @@ export interface RigPlan {
   readonly families?: readonly Family[];
   readonly underlay?: Underlay;
   readonly ipMasq?: boolean;
+  readonly forward?: boolean;
 }
 
 /** What a rig is made with. */
@@ -70,6 +71,7 @@ export class Rig {
   #families: readonly Family[];
   #underlay: Underlay;
   #ipMasq: boolean;
+  #forward: boolean;
   #plan: Plan | undefined;
 
   constructor(options: RigOptions = {}) {
@@ -83,6 +85,7 @@ export class Rig {
     this.#families = families;
     this.#underlay = options.underlay ?? underlayOf();
     this.#ipMasq = options.ipMasq ?? false;
+    this.#forward = options.forward ?? true;
     const { ipv4, ipv6 } = networkOf(VXLAN);
     this.claims = {
       links: new Set(),
@@ -155,11 +158,13 @@ export class Rig {
     families = this.#families,
     underlay = this.#underlay,
     ipMasq = this.#ipMasq,
+    forward = this.#forward,
   }: RigPlan = {}): void {
     this.#backend = backend;
     this.#families = families;
     this.#underlay = underlay;
     this.#ipMasq = ipMasq;
+    this.#forward = forward;
     const inputs: Inputs = {
       network: networkOf(backend, families),
       own: leaseOf(1, { families, backendType: backend.type }),
@@ -167,6 +172,7 @@ export class Rig {
       subnetFile: '/run/flannel/subnet.env',
       ipMasq: this.#ipMasq,
       fullyRandom: true,
+      forward,
     };
     this.#plan = plan(inputs);
     const links = this.#plan.node.flatMap((object) => (object.kind === 'link' ? [object.name] : []));

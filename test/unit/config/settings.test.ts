@@ -45,6 +45,7 @@ test('parseSettings() has a default for everything', () => {
     },
     ipMasq: false,
     masqFullyRandom: true,
+    forwardRules: true,
     renewMarginMinutes: 60,
     healthzIp: '0.0.0.0',
     healthzPort: 0,
@@ -67,6 +68,7 @@ test('parseSettings() takes everything from the command line', () => {
       '-iface-can-reach',
       '1.1.1.1',
       '-ip-masq',
+      '-iptables-forward-rules=false',
     ],
     ...['-public-ip=192.0.2.1', '-public-ipv6=2001:DB8:0:0::1', '-subnet-lease-renew-margin=1439'],
     ...['-healthz-ip=::', '-healthz-port=8081', '-log-format=json', '-v=2'],
@@ -85,6 +87,7 @@ test('parseSettings() takes everything from the command line', () => {
     },
     ipMasq: true,
     masqFullyRandom: true,
+    forwardRules: false,
     renewMarginMinutes: 1439,
     healthzIp: '::',
     healthzPort: 8081,
@@ -179,7 +182,6 @@ describe('parseSettings() refuses', () => {
 describe('parseSettings() notes', () => {
   test.each([
     [['-iptables-resync=7'], ['iptables-resync: not used by this version']],
-    [['-iptables-forward-rules=false'], ['iptables-forward-rules: not used by this version']],
     [['-ip-blackhole-route'], ['ip-blackhole-route: not used by this version']],
     [
       ['-vmodule=a=1', '-log_backtrace_at=x:1'],

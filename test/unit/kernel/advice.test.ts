@@ -139,7 +139,8 @@ test('LinuxKernel gives the remedy with the refusal, and reads the node once for
     requests.map((request) => datagram(acknowledge(request, { errno: ERRNO.EOPNOTSUPP }))),
   );
   const session = new Session(kernel);
-  const target = new LinuxKernel({ route: session, generic: session, sysctlRoot: '/nonexistent' });
+  const rules = { session: () => undefined };
+  const target = new LinuxKernel({ route: session, generic: session, rules, sysctlRoot: '/nonexistent' });
   target.links.set({ index: 2, name: 'eth0', up: true });
   const changes = FAMILIES.map((family) => ({ verb: 'create', object: vxlanLink(family), why: '' }) as const);
   const failures = target.apply(changes);

@@ -31,6 +31,7 @@ function inputs({
     subnetFile: '/run/flannel/subnet.env',
     ipMasq,
     fullyRandom: true,
+    forward: true,
   };
 }
 

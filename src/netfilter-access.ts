@@ -1,0 +1,103 @@
+/**
+ * The kernel's netfilter: a socket that is opened when it is first needed, since to ask for nf_tables loads it, and the
+ * events of it for as long as rules are wanted.
+ *
+ * @module
+ */
+import { type NetlinkSocket, openNetlink } from '../ffi/socket.ts';
+import { type Watch, watchNetlink } from '../ffi/watch.ts';
+import type { EventSink } from './kernel/events.ts';
+import { readRuleEvents } from './kernel/rules.ts';
+import type { Clock } from './model/clock.ts';
+import { NETLINK_NETFILTER, NFTABLES_GROUP } from './netlink/nftables.ts';
+import { Session } from './netlink/session.ts';
+
+/** Room for what a program says that makes thousands of rules; only what is unread takes it. */
+const EVENT_BUFFER_BYTES = 4 * 1024 * 1024;
+/** After lost events, the storm that caused them is given this long to pass. */
+const REOPEN_MS = 50;
+/** After the events could not be heard. */
+const AGAIN_MS = 60_000;
+
+/** One namespace's netfilter. */
+export class NetfilterAccess {
+  readonly #clock: Clock;
+  #socket: NetlinkSocket | undefined;
+  #session: Session | undefined;
+  #listener: EventSink | undefined;
+  #watch: Watch | undefined;
+  #isWanted = false;
+  #isClosed = false;
+  /** How often events were lost. */
+  eventLosses = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** For requests; `undefined` where the kernel has no netfilter, or lets nobody ask. */
+  session(): Session | undefined {
+    if (this.#session !== undefined || this.#isClosed) return this.#session;
+    const opened = openNetlink({ protocol: NETLINK_NETFILTER });
+    if (typeof opened === 'number') return undefined;
+    this.#socket = opened;
+    this.#session = new Session(opened);
+    return this.#session;
+  }
+
+  /** The session if there was a use for it. */
+  get opened(): Session | undefined {
+    return this.#session;
+  }
+
+  /** Says who is to hear of events, once rules are wanted. */
+  listen(listener: EventSink): void {
+    this.#listener = listener;
+    if (this.#isWanted) this.#begin();
+  }
+
+  /** Rules are wanted: whoever changes them, a flush of everything above all, is heard of from now on. */
+  want(): void {
+    this.#isWanted = true;
+    this.#begin();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#watch?.close();
+    this.#socket?.close();
+  }
+
+  #begin(): void {
+    const listener = this.#listener;
+    if (this.#isClosed || this.#watch !== undefined || listener === undefined) return;
+    if (this.session() === undefined) return;
+    const socket = openNetlink({
+      protocol: NETLINK_NETFILTER,
+      groups: NFTABLES_GROUP,
+      receiveBufferBytes: EVENT_BUFFER_BYTES,
+    });
+    // Without events the look from time to time finds what they would have told.
+    if (typeof socket === 'number') {
+      this.#again(listener, AGAIN_MS);
+      return;
+    }
+    const { portId = 0 } = this.#socket ?? {};
+    this.#watch = watchNetlink(socket, {
+      onDatagrams: (bytes) => readRuleEvents(bytes, portId, listener),
+      onLost: () => {
+        this.eventLosses++;
+        this.#watch = undefined;
+        this.#again(listener, REOPEN_MS);
+      },
+    });
+  }
+
+  #again(listener: EventSink, delayMs: number): void {
+    this.#clock.schedule(delayMs, () => {
+      if (this.#isClosed) return;
+      this.#begin();
+      listener.look('events of traffic rules were lost');
+    });
+  }
+}

@@ -1,0 +1,50 @@
+/** Whose a table of traffic rules is. */
+import { expect, test } from 'bun:test';
+import type { RuleChain, TableObject } from '../../../src/model/traffic-rules.ts';
+import { planRules, type RuleInputs } from '../../../src/plan/rules.ts';
+import { leaseOf, networkOf, VXLAN } from '../../sim/samples.ts';
+import { commands, findings } from './findings.ts';
+
+function ours(changes: Partial<RuleInputs>): readonly TableObject[] {
+  const all = { masquerade: true, fullyRandom: true, forward: true };
+  return planRules({ network: networkOf(VXLAN), own: leaseOf(1), ...all, ...changes });
+}
+
+/** As flanneld makes them: the mark is not masked, which reads as no rule of ours. */
+const FLANNELDS = ours({}).map((table) => ({
+  ...table,
+  chains: table.chains.map(
+    (chain): RuleChain => ({
+      ...chain,
+      rules: chain.rules.map((rule) => ('mark' in rule ? { foreign: 'meta mark 0x4000' } : rule)),
+    }),
+  ),
+}));
+const EMPTY = ours({}).map((table) => ({ ...table, chains: [] }));
+const ACCEPTING = ours({ masquerade: false });
+
+function removed(tables: readonly TableObject[], flanneld?: string): string[] {
+  const found = findings({ kernel: { tables }, flanneld });
+  return commands(found).filter((command) => command.includes('table'));
+}
+
+const BOTH = ['nft delete table ip flannel-ipv4', 'nft delete table ip6 flannel-ipv6'];
+
+test.each([
+  ['with rules of ours', ours({}), BOTH],
+  ['that masquerade only', ours({ forward: false }), BOTH],
+  ['that accept only', ACCEPTING, BOTH],
+  ["with flanneld's rules", FLANNELDS, []],
+  [
+    "that accept only, beside one with flanneld's rules",
+    [...FLANNELDS.slice(0, 1), ...ACCEPTING.slice(1)],
+    [],
+  ],
+  ['that are empty, as flanneld begins', EMPTY, []],
+])('tables %s', (_, tables, expected) => {
+  expect(removed(tables)).toEqual(expected);
+});
+
+test('none goes while flanneld runs', () => {
+  expect(removed(ACCEPTING, 'flanneld (process 7)')).toEqual([]);
+});
