@@ -55,6 +55,7 @@ const WITNESSES = {
 const FETCHED = [
   { command: 'promtool', package: 'prometheus' },
   { command: 'etcd', package: 'etcd-server' },
+  { command: 'radvd', package: 'radvd', folder: 'usr/sbin' },
 ];
 
 /** What keeps apt from asking. */
@@ -193,15 +194,15 @@ function missingPrograms() {
 
 /** Takes a program out of its package. */
 function fetchProgram(each) {
-  const { command, package: name } = each;
+  const { command, package: name, folder = 'usr/bin' } = each;
   if (!hasCommand('apt-get')) throw new Refusal(`The tests need ${command}, of ${name}`);
-  const fetch = `apt-get download -q ${name} && dpkg-deb --fsys-tarfile *.deb | tar -x ./usr/bin/${command}`;
-  const folder = mkdtempSync(join(ROOT, `.cache/${command}-`));
+  const fetch = `apt-get download -q ${name} && dpkg-deb --fsys-tarfile *.deb | tar -x ./${folder}/${command}`;
+  const place = mkdtempSync(join(ROOT, `.cache/${command}-`));
   try {
-    withFreshLists(() => step(`Fetching ${command}`, ['sh', '-c', `cd "$0" && ${fetch}`, folder]));
-    renameSync(join(folder, `usr/bin/${command}`), placeOf(each));
+    withFreshLists(() => step(`Fetching ${command}`, ['sh', '-c', `cd "$0" && ${fetch}`, place]));
+    renameSync(join(place, folder, command), placeOf(each));
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(place, { recursive: true, force: true });
   }
 }
 

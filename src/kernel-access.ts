@@ -6,18 +6,22 @@
 import { attachFilter, type NetlinkSocket, openNetlink } from '../ffi/socket.ts';
 import { type Watch, watchNetlink } from '../ffi/watch.ts';
 import { type EventSink, readEvents } from './kernel/events.ts';
+import { readForwarding } from './kernel/forwarding.ts';
 import { deleteLink } from './kernel/links.ts';
 import { LinuxKernel } from './kernel/linux.ts';
 import { readHost } from './kernel/underlay.ts';
 import type { Clock, Timer } from './model/clock.ts';
 import type { Ip } from './model/ip.ts';
 import type { KernelMeasures } from './model/measures.ts';
+import type { SysctlObject } from './model/objects.ts';
 import { type Problem, problem } from './model/problem.ts';
 import { fail, ok, type Result } from './model/result.ts';
+import type { ForwardingStatus } from './model/status.ts';
 import { NetfilterAccess } from './netfilter-access.ts';
 import { ERRNO, errnoName } from './netlink/error.ts';
 import { eventFilter } from './netlink/event-filter.ts';
 import { NETLINK_GENERIC } from './netlink/generic.ts';
+import { NETCONF_GROUPS } from './netlink/netconf.ts';
 import { NETLINK_ROUTE, RTMGRP } from './netlink/route.ts';
 import { Session } from './netlink/session.ts';
 import type { Claims } from './reconcile/target.ts';
@@ -26,13 +30,17 @@ import type { HostSnapshot } from './underlay/snapshot.ts';
 /** A slash is in no name of a device (`dev_valid_name`). */
 const IMPOSSIBLE_NAME = 'no/device';
 
+/** What is below `net` is that of the network namespace of whoever opens it. */
+const SYSCTL_ROOT = '/proc/sys';
+
 const GROUPS =
   RTMGRP.LINK |
   RTMGRP.NEIGH |
   RTMGRP.IPV4_IFADDR |
   RTMGRP.IPV4_ROUTE |
   RTMGRP.IPV6_IFADDR |
-  RTMGRP.IPV6_ROUTE;
+  RTMGRP.IPV6_ROUTE |
+  NETCONF_GROUPS;
 /** Room for the echo of 10,000 forwarding entries, which no filter can tell; only what is unread takes it. */
 const EVENT_BUFFER_BYTES = 4 * 1024 * 1024;
 /** After lost events, the storm that caused them is given this long to pass. */
@@ -75,7 +83,7 @@ export class KernelAccess {
       route: this.#route,
       generic: this.#generic,
       rules: { session: () => this.#netfilter.session(), onWanted: () => this.#netfilter.want() },
-      sysctlRoot: '/proc/sys',
+      sysctlRoot: SYSCTL_ROOT,
       onLinks: () => this.#refilter(),
       onBulk: () => this.#hushEcho(),
     });
@@ -96,8 +104,17 @@ export class KernelAccess {
     const host = readHost(this.#route, canReach);
     if (!host.ok) return host;
     // Before the first look at the kernel this is all that tells which link an address event is about.
-    for (const link of host.value.links) if (!this.#claims.links.has(link.name)) this.target.links.set(link);
+    // One of ours that has another name now is left to its event, or nothing would be told of it.
+    const isClaimed = (name: string | undefined) => name !== undefined && this.#claims.links.has(name);
+    for (const link of host.value.links)
+      if (!isClaimed(link.name) && !isClaimed(this.target.links.nameOf(link.index)))
+        this.target.links.set(link);
     return host;
+  }
+
+  /** Whether the node passes packets on; `settings` are those that decide it. */
+  forwarding(settings: readonly SysctlObject[]): ForwardingStatus {
+    return readForwarding(settings, SYSCTL_ROOT);
   }
 
   /**

@@ -205,6 +205,7 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
     network,
     target: kernel.target,
     readHost: (canReach) => kernel.readHost(canReach),
+    forwarding: (settings) => kernel.forwarding(settings),
     source,
     identity,
     previous,

@@ -10,6 +10,7 @@ import type { NetworkConfig } from '../model/network.ts';
 import type { Problem } from '../model/problem.ts';
 import type { AgentStatus } from '../model/status.ts';
 import type { Underlay } from '../model/underlay.ts';
+import { planForwarding } from '../plan/forwarding.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { AgentParts } from './parts.ts';
 import { interfaceStatus, ownLeaseStatus, peerStatuses, vtepMacs } from './report.ts';
@@ -17,7 +18,7 @@ import type { PassTotals } from './totals.ts';
 
 /** What an agent knows of itself. */
 export interface AgentFacts {
-  readonly parts: Pick<AgentParts, 'version' | 'settings' | 'network' | 'source' | 'identity'>;
+  readonly parts: Pick<AgentParts, 'version' | 'settings' | 'network' | 'source' | 'identity' | 'forwarding'>;
   /** Milliseconds since the epoch. */
   readonly startedMs: number;
   readonly readyAfterMs: number | undefined;
@@ -47,6 +48,7 @@ export function statusDocument(facts: AgentFacts): AgentStatus {
     network: network.ipv4?.network,
     networkV6: network.ipv6?.network,
     interface: interfaceStatus(underlay),
+    forwarding: own && underlay && parts.forwarding(planForwarding({ own: own.lease, underlay })),
     lease: ownLeaseStatus(own, source.ownExpiryMs()),
     vtepMacs: vtepMacs(network, identity),
     store: source.status(),
@@ -102,6 +104,7 @@ export function waitingDocument(sources: WaitingSources): AgentStatus {
     network: network?.ipv4?.network,
     networkV6: network?.ipv6?.network,
     interface: undefined,
+    forwarding: undefined,
     lease: undefined,
     vtepMacs: {},
     store: { name: store, problem: undefined },

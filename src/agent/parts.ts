@@ -8,9 +8,11 @@ import type { Ip } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
 import type { LeaseSource } from '../model/lease-source.ts';
 import type { NetworkConfig } from '../model/network.ts';
+import type { SysctlObject } from '../model/objects.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Result } from '../model/result.ts';
 import type { Settings } from '../model/settings.ts';
+import type { ForwardingStatus } from '../model/status.ts';
 import type { Target } from '../reconcile/target.ts';
 import type { HostSnapshot } from '../underlay/snapshot.ts';
 import type { OnClaims } from './claims-keeper.ts';
@@ -27,6 +29,8 @@ export interface AgentParts {
   readonly network: NetworkConfig;
   readonly target: Target;
   readonly readHost: (canReach: Ip | undefined) => Result<HostSnapshot, Problem>;
+  /** What the kernel has of these settings, and what else decides whether packets are passed on. */
+  readonly forwarding: (settings: readonly SysctlObject[]) => ForwardingStatus;
   readonly source: LeaseSource;
   readonly identity: Identity;
   /** What subnet.env said before this start. */

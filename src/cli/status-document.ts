@@ -61,6 +61,9 @@ const statusSchema = v.object({
   network: text,
   networkV6: text,
   interface: v.optional(interfaceSchema),
+  forwarding: v.optional(
+    v.object({ settings: v.optional(v.record(safe, safe), {}), notes: v.optional(v.array(safe), []) }),
+  ),
   lease: v.optional(v.object({ subnet: text, subnetV6: text, expiresAt: text })),
   vtepMacs: v.optional(v.record(safe, safe), {}),
   store: v.optional(

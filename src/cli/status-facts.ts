@@ -19,6 +19,7 @@ export function factsOf(status: StatusDocument, nowMs: number): Fact[] {
     { label: 'backend', lines: [backendLine(status)] },
     { label: 'network', lines: [listOf([status.network, status.networkV6]) || 'not known yet'] },
     { label: 'interface', lines: interfaceLines(status.interface) },
+    { label: 'settings', lines: forwardingLines(status.forwarding) },
     { label: 'lease', lines: [leaseLine(status.lease, nowMs)] },
     { label: 'store', lines: storeLines(status, nowMs) },
     { label: 'last pass', lines: [passLine(status.lastPass, nowMs)] },
@@ -43,6 +44,12 @@ function interfaceLines(chosen: StatusDocument['interface']): string[] {
   if (translated !== '') lines.push(`known to peers as ${translated}`);
   if (why !== '') lines.push(`chosen: ${why}`);
   return lines;
+}
+
+function forwardingLines(forwarding: StatusDocument['forwarding']): string[] {
+  const { settings = {}, notes = [] } = forwarding ?? {};
+  const found = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  return [listOf(found) || 'not known yet', ...notes.map((note) => `note: ${note}`)];
 }
 
 function leaseLine(lease: StatusDocument['lease'], nowMs: number): string {

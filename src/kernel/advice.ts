@@ -68,6 +68,8 @@ export const ADVICE = {
   rules:
     'Load nft_chain_nat and nft_masq (modprobe says why they do not load) or install the package that brings them, or do without --ip-masq',
   port: 'Find who holds UDP port PORT (ss -lunp sport = :PORT) and stop it, or change Backend.Port',
+  setting:
+    'Set it on the node (sysctl -w NAME=VALUE, and a file in /etc/sysctl.d), or let the agent write below /proc/sys (a container: privileged)',
   locked:
     'Modules are locked (sysctl kernel.modules_disabled): put vxlan into /etc/modules-load.d/vxlan.conf and reboot',
   reboot:

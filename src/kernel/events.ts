@@ -3,8 +3,10 @@
  *
  * @module
  */
-
+import { FAMILIES } from '../model/ip.ts';
+import { forwardingSetting } from '../model/objects.ts';
 import { eachMessage, type MessageHeader } from '../netlink/frame.ts';
+import { NETCONFA_IFINDEX_ALL, netconfMessage, RTM_NEWNETCONF } from '../netlink/netconf.ts';
 import {
   AF,
   addressMessage,
@@ -91,6 +93,9 @@ function readEvent(
     case RTM.DELNEIGH:
       readNeighbourEvent(payload, header.type === RTM.DELNEIGH, work);
       break;
+    case RTM_NEWNETCONF:
+      readSettingEvent(payload, work);
+      break;
   }
 }
 
@@ -149,4 +154,14 @@ function readNeighbourEvent(
   if (read === undefined || !claims.links.has(read.object.link)) return;
   // An entry that is not permanent any more is as good as gone: the kernel may drop it at any time.
   sink.moved({ object: read.object, owner: 'ours', portId }, gone || !read.permanent);
+}
+
+/** Whether packets are forwarded is the one setting of ours that the kernel announces. */
+function readSettingEvent(payload: Reader, { sink, portId }: EventWork): void {
+  const { header, attrs } = netconfMessage.read(payload);
+  const { ifindex, forwarding } = attrs;
+  const family = FAMILIES.find((each) => (each === 4 ? AF.INET : AF.INET6) === header.family);
+  if (family === undefined || ifindex !== NETCONFA_IFINDEX_ALL || forwarding === undefined) return;
+  const object = { ...forwardingSetting(family), value: String(forwarding) };
+  sink.moved({ object, owner: 'kernel', portId }, false);
 }

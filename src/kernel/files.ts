@@ -17,6 +17,7 @@ import { dirname } from 'node:path';
 import { describe, type FileObject, type SysctlObject } from '../model/objects.ts';
 import type { Failure } from '../reconcile/target.ts';
 import { writeAtomically } from '../write-file.ts';
+import { ADVICE } from './advice.ts';
 
 /** The file as it is, or `undefined` if it is not there or cannot be read. */
 export function readFile({ path, mode }: FileObject): FileObject | undefined {
@@ -56,11 +57,14 @@ export function writeSysctl(sysctl: SysctlObject, root: string): Failure | undef
     }
     return undefined;
   } catch (error) {
-    return unwritable(`Cannot set ${describe(sysctl)}`, error);
+    const setting = `${sysctl.name.replaceAll('/', '.')}=${sysctl.value}`;
+    const remedy = ADVICE.setting.replace('NAME=VALUE', setting);
+    return { ...unwritable(`Cannot set ${describe(sysctl)}`, error), remedy };
   }
 }
 
-function readText(path: string): string | undefined {
+/** The text of a file, or `undefined` if it is not there or cannot be read. */
+export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {

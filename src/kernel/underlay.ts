@@ -18,6 +18,7 @@ import {
   RTM,
   RTM_F_CLONED,
   RTN_UNICAST,
+  RTPROT,
   routeMessage,
   rtmsg,
 } from '../netlink/route.ts';
@@ -89,7 +90,8 @@ function readHostRoute({ header, attrs }: RouteMessage): HostRoute | undefined {
   const base: string = attrs.dst ?? (header.family === AF.INET6 ? '::' : '0.0.0.0');
   const direct = attrs.gateway === undefined && attrs.via === undefined && attrs.multipath === undefined;
   const dst = `${base}/${header.dstLength}` as Prefix;
-  return { dst, direct, index: attrs.oif ?? 0, metric: attrs.priority ?? 0 };
+  const advertised = header.protocol === RTPROT.RA;
+  return { dst, direct, index: attrs.oif ?? 0, metric: attrs.priority ?? 0, advertised };
 }
 
 function askPath(session: Session, ip: Ip): HostPath | undefined {

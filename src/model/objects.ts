@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Ip, Mac, Prefix } from './ip.ts';
+import type { Family, Ip, Mac, Prefix } from './ip.ts';
 import { type TableObject, tableAddress } from './traffic-rules.ts';
 
 /** A network device. It carries traffic once its {@link UpObject} is there too. */
@@ -91,8 +91,16 @@ export interface SysctlObject {
   /** Path below /proc/sys, such as `net/ipv6/conf/flannel.1/accept_ra`. */
   readonly name: string;
   readonly value: string;
+  /** The one value that is changed; any other is somebody's choice and stays. Every other is changed if absent. */
+  readonly from?: string;
   /** Whether a kernel without this setting is as good. */
   readonly optional: boolean;
+}
+
+/** The setting that has the node forward packets of a family; on unless it is 0. */
+export function forwardingSetting(family: Family): SysctlObject {
+  const name = family === 4 ? 'net/ipv4/ip_forward' : 'net/ipv6/conf/all/forwarding';
+  return { kind: 'sysctl', name, value: '1', from: '0', optional: false };
 }
 
 /** A link feature as `ethtool -k` names it. */

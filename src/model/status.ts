@@ -61,6 +61,14 @@ export interface OwnLeaseStatus {
   readonly expiresAt: string | undefined;
 }
 
+/** Whether the node passes packets on. */
+export interface ForwardingStatus {
+  /** Settings of the kernel as they are, by their names for sysctl(8); those that there are. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** What is worth knowing, and no problem. */
+  readonly notes: readonly string[];
+}
+
 /** The whole document. */
 export interface AgentStatus {
   readonly version: string;
@@ -77,6 +85,7 @@ export interface AgentStatus {
   readonly network: string | undefined;
   readonly networkV6: string | undefined;
   readonly interface: InterfaceStatus | undefined;
+  readonly forwarding: ForwardingStatus | undefined;
   readonly lease: OwnLeaseStatus | undefined;
   /** The VTEP addresses by device name, where the backend has any. */
   readonly vtepMacs: Readonly<Record<string, string>>;

@@ -20,6 +20,8 @@ export interface Underlay {
   readonly why: string;
   /** The link by which the kernel reaches an address without a gateway (main table, longest prefix), if it does. */
   readonly onLink: (ip: Ip) => string | undefined;
+  /** Of this and other links those over which a router gives the node its IPv6 default route, by name. */
+  readonly routerLinks: readonly string[];
   /** Another number means that {@link onLink} has other answers for the peers. */
   readonly onLinkVersion: number;
 }

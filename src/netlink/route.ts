@@ -42,7 +42,7 @@ export const AF = { UNSPEC: 0, INET: 2, BRIDGE: 7, INET6: 10 } as const;
 
 /** `linux/rtnetlink.h`: tables, protocols, scopes, types and flags of routes. */
 export const RT_TABLE_MAIN = 254;
-export const RTPROT = { KERNEL: 2, BOOT: 3 } as const;
+export const RTPROT = { KERNEL: 2, BOOT: 3, RA: 9 } as const;
 export const RT_SCOPE = { UNIVERSE: 0, LINK: 253 } as const;
 export const RTN_UNICAST = 1;
 export const RTNH_F_ONLINK = 4;

@@ -9,6 +9,7 @@ import { type BackendConfig, networkFamily } from '../model/network.ts';
 import type { FileObject, KernelObject } from '../model/objects.ts';
 import type { TableObject } from '../model/traffic-rules.ts';
 import type { Backend, Inputs } from './backend.ts';
+import { planForwarding } from './forwarding.ts';
 import { hostGw } from './host-gw.ts';
 import { planRules } from './rules.ts';
 import { planSubnetEnv } from './subnet-env.ts';
@@ -35,7 +36,7 @@ export function plan(inputs: Inputs): Plan {
 
 function assemble<C extends BackendConfig>(backend: Backend<C>, inputs: Inputs, config: C): Plan {
   return {
-    node: backend.planNode(inputs, config),
+    node: [...backend.planNode(inputs, config), ...planForwarding(inputs)],
     rules: planRules({ ...inputs, masquerade: inputs.ipMasq }),
     files: isWhole(inputs) ? [planSubnetEnv(inputs, backend.podMtuBytes(inputs, config))] : [],
     peer: backend.planPeers(inputs, config),

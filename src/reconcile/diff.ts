@@ -43,7 +43,10 @@ function fieldDifference(desired: KernelObject, observed: KernelObject): string 
   if (desired.kind === 'neighbour' && observed.kind === 'neighbour')
     return changed(desired, observed, ['mac']);
   if (desired.kind === 'fdb' && observed.kind === 'fdb') return changed(desired, observed, ['dst']);
-  if (desired.kind === 'sysctl' && observed.kind === 'sysctl') return changed(desired, observed, ['value']);
+  if (desired.kind === 'sysctl' && observed.kind === 'sysctl') {
+    const isChoice = desired.from !== undefined && desired.from !== observed.value;
+    return isChoice ? undefined : changed(desired, observed, ['value']);
+  }
   if (desired.kind === 'offload' && observed.kind === 'offload') return changed(desired, observed, ['on']);
   if (desired.kind === 'table' && observed.kind === 'table') return tableDifference(desired, observed);
   if (desired.kind === 'file' && observed.kind === 'file' && desired.text !== observed.text)

@@ -61,7 +61,16 @@ export function selectUnderlay(selection: Selection): Result<Underlay, Problem> 
     why,
     onLink,
     onLinkVersion: 0,
+    routerLinks: routerLinks(selection.snapshot),
   });
+}
+
+/** The links over which routers give the node its IPv6 default route. */
+function routerLinks({ links, routes }: HostSnapshot): readonly string[] {
+  const told = new Set(
+    routes.filter(({ dst, advertised }) => advertised && dst === '::/0').map(({ index }) => index),
+  );
+  return links.filter(({ index }) => told.has(index)).map(({ name }) => name);
 }
 
 function find(selection: Selection): Result<Found, Problem> {
@@ -199,7 +208,8 @@ function usable({ addresses }: HostSnapshot, link: HostLink, family: Family): Ho
 
 /** Whether two choices are of the same interface with the same addresses. */
 export function sameInterface(a: Underlay, b: Underlay): boolean {
-  return sameUnderlay(a, { ...b, onLinkVersion: a.onLinkVersion });
+  const { onLinkVersion, routerLinks } = a;
+  return sameUnderlay(a, { ...b, onLinkVersion, routerLinks });
 }
 
 /** Whether two choices lead to the same plan. */
@@ -214,5 +224,7 @@ export function sameUnderlay(a: Underlay, b: Underlay): boolean {
     'publicIpv6',
     'onLinkVersion',
   ] as const;
-  return fields.every((field) => a[field] === b[field]);
+  return (
+    fields.every((field) => a[field] === b[field]) && a.routerLinks.join('/') === b.routerLinks.join('/')
+  );
 }

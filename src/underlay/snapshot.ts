@@ -34,6 +34,8 @@ export interface HostRoute {
   /** 0 if it has several next hops. */
   readonly index: number;
   readonly metric: number;
+  /** Whether a router has told of it. */
+  readonly advertised: boolean;
 }
 
 /** What the kernel answers when asked for the way to an address. */

@@ -239,7 +239,11 @@ test(
       'sh',
       EXECUTABLE,
     ];
-    writeSysctls(node.space.netns, { 'net/ipv6/conf/default/disable_ipv6': 1 });
+    writeSysctls(node.space.netns, {
+      'net/ipv6/conf/default/disable_ipv6': 1,
+      'net/ipv4/ip_forward': 1,
+      'net/ipv6/conf/all/forwarding': 1,
+    });
     await using weak = new LabNode(node.space, { ...lab.site, command });
     weak.start(JSON_LOG);
     lab.node(2).start();

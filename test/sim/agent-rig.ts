@@ -188,6 +188,7 @@ export class AgentRig {
       },
       network: networkOf(backend, families),
       target: this.target,
+      forwarding: () => ({ settings: {}, notes: [] }),
       readHost: (canReach: Ip | undefined) => {
         this.hostReads++;
         return this.hostProblem === undefined ? ok(hostOf(this.kernel, canReach)) : fail(this.hostProblem);

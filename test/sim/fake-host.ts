@@ -14,7 +14,7 @@ export function hostOf({ links, routes }: FakeKernel, canReach?: Ip): HostSnapsh
     const index = links.get(link)?.index;
     return protocol === ROUTE_PROTOCOL || index === undefined
       ? []
-      : [{ dst, direct: gateway === undefined, index, metric }];
+      : [{ dst, direct: gateway === undefined, index, metric, advertised: false }];
   });
   return {
     links: links.all().map(({ index, name, mtuBytes, up }) => ({

@@ -42,7 +42,11 @@ export class FakeKernel {
   readonly links = new FakeLinks();
   readonly routes = new FakeRoutes();
   /** Settings below /proc/sys that are not a link's. */
-  readonly sysctls = new Map<string, string>();
+  /** As on a node that has forwarded before. */
+  readonly sysctls = new Map([
+    ['net/ipv4/ip_forward', '1'],
+    ['net/ipv6/conf/all/forwarding', '1'],
+  ]);
   readonly files = new Map<string, string>();
   /** Traffic rules, by family and name. */
   readonly tables = new Map<string, TableObject>();

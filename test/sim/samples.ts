@@ -126,6 +126,7 @@ export function underlayOf(changes: Partial<Underlay> = {}): Underlay {
     why: 'named by --iface=eth0',
     onLink: () => undefined,
     onLinkVersion: 0,
+    routerLinks: [],
     ...changes,
   };
 }

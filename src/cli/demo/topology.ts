@@ -88,8 +88,6 @@ export function writeSysctls(netns: Netns, settings: Readonly<Record<string, num
 
 function plugIn({ name, number, netns, rtnl }: NodeSpace, bridge: Rtnl, families: readonly Family[]): void {
   writeSysctls(netns, {
-    'net/ipv4/ip_forward': 1,
-    'net/ipv6/conf/all/forwarding': 1,
     'net/ipv6/conf/default/disable_ipv6': 0,
     // Without duplicate address detection an address works at once.
     'net/ipv6/conf/default/accept_dad': 0,

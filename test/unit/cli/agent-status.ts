@@ -31,6 +31,10 @@ export function agentStatus(changes: Partial<AgentStatus> = {}): AgentStatus {
       publicIpv6: 'fd00:1::11',
       why: 'it has the default route',
     },
+    forwarding: {
+      settings: { 'net.ipv4.ip_forward': '1', 'net.ipv6.conf.all.forwarding': '1' },
+      notes: ['bridged packets pass by kube-proxy'],
+    },
     lease: { subnet: '10.42.1.0/24', subnetV6: 'fd00:42:0:1::/64', expiresAt: '2026-11-24T08:48:00.000Z' },
     vtepMacs: { 'flannel.1': '0a:58:0a:2a:01:00', 'flannel-v6.1': '0a:58:0a:2a:01:01' },
     store: { name: 'sqlite /var/lib/flannelette/leases.db', problem: undefined },
@@ -62,6 +66,7 @@ export function troubledStatus(): AgentStatus {
     ],
     network: undefined,
     interface: undefined,
+    forwarding: undefined,
     lease: undefined,
     vtepMacs: {},
     store: {

@@ -26,6 +26,8 @@ test('formatStatusPage() shows a node that is well', () => {
       interface  eth0: 192.168.1.11, fd00:1::11, MTU 1500
                  known to peers as 203.0.113.11
                  chosen: it has the default route
+      settings   net.ipv4.ip_forward=1, net.ipv6.conf.all.forwarding=1
+                 note: bridged packets pass by kube-proxy
       lease      10.42.1.0/24, fd00:42:0:1::/64, for 20 h 48 min more unless renewed
       store      sqlite /var/lib/flannelette/leases.db
       last pass  4 s ago (a lease changed): 3 created, 1 updated, in 1.2 ms
@@ -53,6 +55,7 @@ test('formatStatusPage() shows what is wrong, what to do, and nothing that comma
       backend    vxlan
       network    fd00:42::/48
       interface  none chosen yet
+      settings   not known yet
       lease      none yet
       store      sqlite /var/lib/flannelette/leases.db
                  The lease database is locked

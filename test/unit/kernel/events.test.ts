@@ -6,6 +6,12 @@ import { describe as describeObject } from '../../../src/model/objects.ts';
 import type { Codec } from '../../../src/netlink/codec.ts';
 import { ifinfomsg } from '../../../src/netlink/link-kinds.ts';
 import {
+  NETCONFA_IFINDEX_ALL,
+  netconfMessage,
+  netconfmsg,
+  RTM_NEWNETCONF,
+} from '../../../src/netlink/netconf.ts';
+import {
   AF,
   addressMessage,
   IFF,
@@ -211,6 +217,25 @@ describe('readEvents() of neighbours and forwarding entries', () => {
     const STALE = 4;
     expect(told(RTM.NEWNEIGH, neighbour({ state: STALE }))[0]).toStartWith('gone ours neighbour 10.42.2.0 ');
     expect(told(RTM.NEWNEIGH, neighbour({ ...fdb, state: STALE }))[0]).toStartWith('gone ours fdb ');
+  });
+});
+
+describe('readEvents() of settings', () => {
+  function setting(family: number, attrs: { ifindex?: number; forwarding?: number }): Uint8Array {
+    return encode(netconfMessage, { header: netconfmsg.of({ family }), attrs });
+  }
+
+  test('tells whether all links forward', () => {
+    const all = { ifindex: NETCONFA_IFINDEX_ALL };
+    expect(told(RTM_NEWNETCONF, setting(AF.INET, { ...all, forwarding: 0 }))).toEqual([
+      'kernel sysctl net.ipv4.ip_forward=0',
+    ]);
+    expect(told(RTM_NEWNETCONF, setting(AF.INET6, { ...all, forwarding: 1 }))).toEqual([
+      'kernel sysctl net.ipv6.conf.all.forwarding=1',
+    ]);
+    expect(told(RTM_NEWNETCONF, setting(AF.INET, all))).toEqual([]);
+    expect(told(RTM_NEWNETCONF, setting(AF.INET, { ifindex: ETH0, forwarding: 0 }))).toEqual([]);
+    expect(told(RTM_NEWNETCONF, setting(28, { ...all, forwarding: 0 }))).toEqual([]);
   });
 });
 

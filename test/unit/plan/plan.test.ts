@@ -39,8 +39,11 @@ function lines(objects: readonly KernelObject[]): string[] {
   return objects.map(describeObject);
 }
 
+const isForwarding = (line: string) => line.startsWith('sysctl ') && line.endsWith('=1');
+
+/** What the backend needs. */
 function nodeLines(changes: Changes): string[] {
-  return lines(plan(inputs(changes)).node);
+  return lines(plan(inputs(changes)).node).filter((line) => !isForwarding(line));
 }
 
 function peerLines(
@@ -165,6 +168,39 @@ describe('host-gw', () => {
     expect(peerLines({ backend: HOST_GW, own: [4] })).toEqual([
       'route 10.42.2.0/24 via 192.168.0.2 dev eth0',
     ]);
+  });
+});
+
+describe('forwarding', () => {
+  test.each([
+    [[4], ['sysctl net.ipv4.ip_forward=1']],
+    [[6], ['sysctl net.ipv6.conf.all.forwarding=1']],
+    [
+      [4, 6],
+      ['sysctl net.ipv4.ip_forward=1', 'sysctl net.ipv6.conf.all.forwarding=1'],
+    ],
+  ] as const)(
+    'plan() switches it on for families %p, and changes no other value than 0',
+    (families, expected) => {
+      for (const backend of [VXLAN, HOST_GW]) {
+        const { node } = plan(inputs({ families, backend }));
+        const found = node.filter((object) => isForwarding(describeObject(object)));
+        expect(lines(found)).toEqual([...expected]);
+        expect(found).toEqual(found.map((object) => ({ ...object, from: '0' }) as never));
+      }
+    },
+  );
+
+  test('plan() has the kernel go on listening to routers before it forwards', () => {
+    const underlay = { routerLinks: ['eth0', 'wlan0.7'] };
+    expect(lines(plan(inputs({ families: [6], underlay })).node).slice(-3)).toEqual([
+      'sysctl net.ipv6.conf.eth0.accept_ra=2',
+      'sysctl net.ipv6.conf.wlan0.7.accept_ra=2',
+      'sysctl net.ipv6.conf.all.forwarding=1',
+    ]);
+    expect(lines(plan(inputs({ families: [4], underlay })).node)).not.toContain(
+      'sysctl net.ipv6.conf.eth0.accept_ra=2',
+    );
   });
 });
 

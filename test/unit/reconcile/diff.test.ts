@@ -50,4 +50,8 @@ test('difference() does not look at what the kernel or an operator may choose', 
   expect(difference(file, { ...file, mode: 0o600 })).toBeUndefined();
   const sysctl: KernelObject = { kind: 'sysctl', name: 'a/b', value: '0', optional: true };
   expect(difference(sysctl, { ...sysctl, optional: false })).toBeUndefined();
+  const raised: KernelObject = { ...sysctl, value: '2', from: '1' };
+  const found = (value: string) => difference(raised, { ...raised, value });
+  expect(found('1')).toEqual({ verb: 'replace', why: 'value was 1, not 2' });
+  expect([found('0'), found('2'), found('3')]).toEqual([undefined, undefined, undefined]);
 });

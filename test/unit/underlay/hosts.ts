@@ -78,8 +78,8 @@ export function chosen(snapshot: HostSnapshot, { choice = {}, families = [4, 6] 
 /** A default route. */
 export function defaultVia(index: number, family: Family = 4, metric = 0): HostRoute {
   return family === 4
-    ? { dst: prefix('0.0.0.0/0'), direct: false, index, metric }
-    : { dst: prefix('::/0'), direct: false, index, metric };
+    ? { dst: prefix('0.0.0.0/0'), direct: false, index, metric, advertised: false }
+    : { dst: prefix('::/0'), direct: false, index, metric, advertised: false };
 }
 
 /** Three interfaces that could be meant. */

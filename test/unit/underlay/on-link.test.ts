@@ -12,7 +12,7 @@ const LINKS = ['lo', 'eth0', 'eth1', 'tun0'].map((name, i) => ({
 }));
 
 function route(dst: string, link: number, gateway?: string, metric = 0): HostRoute {
-  return { dst: prefix(dst), direct: gateway === undefined, index: link, metric };
+  return { dst: prefix(dst), direct: gateway === undefined, index: link, metric, advertised: false };
 }
 
 function snapshot(...routes: HostRoute[]): HostSnapshot {

@@ -121,6 +121,7 @@ test('sameUnderlay() compares all that a plan is made from, and nothing else', (
     { publicIpv4: ip('203.0.113.1') },
     { publicIpv6: undefined },
     { onLinkVersion: 7 },
+    { routerLinks: ['eth1'] },
   ];
   expect(others.map((change) => sameUnderlay(one, underlayOf(change)))).toEqual(others.map(() => false));
 });
