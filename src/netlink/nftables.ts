@@ -31,6 +31,10 @@ export const NFT_MSG = {
   NEWRULE: 0xa06,
   GETRULE: 0xa07,
   DELRULE: 0xa08,
+  NEWSET: 0xa09,
+  GETSET: 0xa0a,
+  NEWSETELEM: 0xa0c,
+  GETSETELEM: 0xa0d,
   NEWGEN: 0xa0f,
   GETGEN: 0xa10,
 } as const;
@@ -44,8 +48,8 @@ export const NF_INET = { PRE_ROUTING: 0, LOCAL_IN: 1, FORWARD: 2, LOCAL_OUT: 3, 
 /** `linux/netfilter/nfnetlink.h`: struct nfgenmsg. */
 export const nfgenmsg = struct('nfgenmsg', { family: u8, version: u8, resourceId: be16 });
 
-/** The payload of the subsystem's messages: {@link nfgenmsg}, then its attributes. */
-function netfilterMessage<A extends AttributeTable>(name: string, body: AttributesCodec<A>) {
+/** The payload of a subsystem's messages: {@link nfgenmsg}, then its attributes. */
+export function netfilterMessage<A extends AttributeTable>(name: string, body: AttributesCodec<A>) {
   return message(name, nfgenmsg, body);
 }
 

@@ -65,12 +65,29 @@ const EXPRESSIONS: Readonly<Record<string, Layout>> = {
   immediate: { member: 'NFTA_IMMEDIATE_DREG', nests: { NFTA_IMMEDIATE_DATA: DATA } },
   masq: { member: 'NFTA_MASQ_FLAGS' },
   counter: { member: 'NFTA_COUNTER_BYTES' },
+  lookup: { member: 'NFTA_LOOKUP_SET' },
+  nat: { member: 'NFTA_NAT_TYPE' },
+  fib: { member: 'NFTA_FIB_DREG' },
+  ct: { member: 'NFTA_CT_DREG' },
 };
 const EXPRESSION: Layout = {
   member: 'NFTA_EXPR_NAME',
   nests: { NFTA_EXPR_DATA: (kind) => EXPRESSIONS[kind] },
 };
-const ELEMENTS: Layout = { member: 'NFTA_LIST_ELEM', nests: { NFTA_LIST_ELEM: EXPRESSION } };
+const EXPRESSION_LIST: Layout = { member: 'NFTA_LIST_ELEM', nests: { NFTA_LIST_ELEM: EXPRESSION } };
+const ELEMENTS: Layout = {
+  member: 'NFTA_LIST_ELEM',
+  nests: {
+    NFTA_LIST_ELEM: {
+      member: 'NFTA_SET_ELEM_KEY',
+      nests: { NFTA_SET_ELEM_KEY: DATA, NFTA_SET_ELEM_DATA: DATA },
+    },
+  },
+};
+const TUPLE: Layout = {
+  member: 'CTA_TUPLE_IP',
+  nests: { CTA_TUPLE_IP: { member: 'CTA_IP_V4_SRC' }, CTA_TUPLE_PROTO: { member: 'CTA_PROTO_NUM' } },
+};
 
 /** The layouts by the type of message; of generic families by the family's name. */
 const LAYOUTS: Readonly<Record<string, Layout>> = {
@@ -89,7 +106,22 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
     header: NFGENMSG,
     nests: { NFTA_CHAIN_HOOK: { member: 'NFTA_HOOK_HOOKNUM' } },
   },
-  RULE: { member: 'NFTA_RULE_TABLE', header: NFGENMSG, nests: { NFTA_RULE_EXPRESSIONS: ELEMENTS } },
+  RULE: { member: 'NFTA_RULE_TABLE', header: NFGENMSG, nests: { NFTA_RULE_EXPRESSIONS: EXPRESSION_LIST } },
+  SET: {
+    member: 'NFTA_SET_TABLE',
+    header: NFGENMSG,
+    nests: { NFTA_SET_DESC: { member: 'NFTA_SET_DESC_SIZE' } },
+  },
+  SETELEM: {
+    member: 'NFTA_SET_ELEM_LIST_TABLE',
+    header: NFGENMSG,
+    nests: { NFTA_SET_ELEM_LIST_ELEMENTS: ELEMENTS },
+  },
+  CT: {
+    member: 'CTA_TUPLE_ORIG',
+    header: NFGENMSG,
+    nests: { CTA_TUPLE_ORIG: TUPLE, CTA_TUPLE_REPLY: TUPLE, CTA_FILTER: { member: 'CTA_FILTER_ORIG_FLAGS' } },
+  },
 };
 
 /** linux/netlink.h: NLM_F_*; 0x100 and above mean one thing when asking and another when changing. */
@@ -104,18 +136,17 @@ export function headLine(kind: string, { type, flags }: { type: number; flags: n
   return `${kind} (${type}), flags ${words.join('|') || 'none'} (0x${flags.toString(16)})`;
 }
 
-/** `NFT_MSG_NEWRULE` or `NFNL_MSG_BATCH_BEGIN`; NFNL_SUBSYS_NFTABLES is 10. */
+/** `NFT_MSG_NEWRULE` or `NFNL_MSG_BATCH_BEGIN`; NFNL_SUBSYS_CTNETLINK is 1 and NFNL_SUBSYS_NFTABLES is 10. */
 export function kindOfNetfilter(type: number): string | undefined {
   if (type === 0x10) return 'NFNL_MSG_BATCH_BEGIN';
   if (type === 0x11) return 'NFNL_MSG_BATCH_END';
-  return type >> 8 === 10
-    ? enumerationWith(readEnumerations(), 'NFT_MSG_NEWTABLE').get(type & 0xff)
-    : undefined;
+  const first = { 1: 'IPCTNL_MSG_CT_NEW', 10: 'NFT_MSG_NEWTABLE' }[type >> 8];
+  return first === undefined ? undefined : enumerationWith(readEnumerations(), first).get(type & 0xff);
 }
 
 /** The lines of one message's payload. `kind` is as `RTM_NEWLINK`, or the name of a generic family. */
 export function annotate(bytes: Uint8Array, kind: string): string[] {
-  const layout = LAYOUTS[kind.replace(/^(NFNL_MSG_|(RTM_|NFT_MSG_)(NEW|DEL|GET))/, '')];
+  const layout = LAYOUTS[kind.replace(/^(NFNL_MSG_|IPCTNL_MSG_|(RTM_|NFT_MSG_)(NEW|DEL|GET))|_GET$/g, '')];
   if (layout === undefined) throw new Error(`No layout for ${kind}`);
   const labels = new Map<number, string>();
   label(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), {

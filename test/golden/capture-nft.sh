@@ -2,7 +2,7 @@
 # Writes requests/nft-*.txt and replies/nft-*.txt anew: what nft sends, as strace sees it, and what the kernel answers
 # to our dumps, beside what nft prints at the same moment. Everything happens in a network namespace of its own.
 #
-# Needs root or user namespaces, and the Debian packages strace, nftables and linux-libc-dev.
+# Needs root or user namespaces, and the Debian packages strace, nftables, conntrack and linux-libc-dev.
 set -eu
 cd "$(dirname "$0")"
 bun=$(realpath ../../node_modules/.bin/bun)
@@ -49,3 +49,24 @@ nft -j list ruleset >replies/nft-ruleset.json
 ../../node_modules/.bin/biome format --write replies
 
 capture table-delete NFT_MSG_DELTABLE 'delete table ip flannel-ipv4'
+
+# What hostPorts are made of.
+nft 'add table ip ports; add table ip6 ports; add chain ip ports hostports'
+capture map-by-port NFT_MSG_NEWSET 'add map ip ports by-port { type inet_proto . inet_service : ipv4_addr . inet_service; }'
+capture map-by-address-ipv6 NFT_MSG_NEWSET 'add map ip6 ports by-address { type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service; }'
+nft 'add map ip6 ports by-port { type inet_proto . inet_service : ipv6_addr . inet_service; }'
+capture elements NFT_MSG_NEWSETELEM 'add element ip ports by-port { tcp . 8080 comment "pod-1 eth0" : 10.42.1.2 . 80 }'
+capture elements-ipv6 NFT_MSG_NEWSETELEM 'add element ip6 ports by-address { tcp . fd00::1 . 8080 : fd42::2 . 80 }'
+capture chain-add-plain NFT_MSG_NEWCHAIN 'add chain ip ports hostports'
+capture rule-map NFT_MSG_NEWRULE 'add rule ip ports hostports dnat ip to meta l4proto . th dport map @by-port'
+nft 'add chain ip6 ports hostports'
+capture rule-map-ipv6 NFT_MSG_NEWRULE 'add rule ip6 ports hostports dnat ip6 to meta l4proto . ip6 daddr . th dport map @by-address'
+capture rule-set-mark NFT_MSG_NEWRULE 'add rule ip ports hostports meta mark set meta mark | 0x2000'
+nft 'add chain ip ports other'
+capture rule-local NFT_MSG_NEWRULE 'add rule ip ports hostports fib daddr type local jump other'
+capture rule-guard NFT_MSG_NEWRULE 'add rule ip ports hostports meta iiftype != loopback ip daddr 127.0.0.0/8 ct state new drop'
+conntrack -I -p udp -s 192.168.1.2 -d 192.168.1.1 --sport 1024 --dport 53 -r 10.42.1.2 -q 192.168.1.2 --reply-port-src 5353 --reply-port-dst 1024 -t 100 >/dev/null 2>&1
+get='conntrack -G -p udp -s 192.168.1.2 -d 192.168.1.1 --sport 1024 --dport 53'
+strace -qq -e trace=sendmsg,sendto -e write=all -o "$trace" $get >/dev/null 2>&1
+tools="conntrack-$(conntrack --version | sed -E 's/.* v([0-9.]+).*/\1/'), Linux $(uname -r | cut -d- -f1)"
+"$bun" extract.ts "$trace" IPCTNL_MSG_CT_GET "$tools" "$get" >requests/nft-conntrack-get.txt

@@ -45,7 +45,7 @@ function isWanted(bytes: Uint8Array): boolean {
   const type = message.getUint16(4, true);
   if (genericCommand !== undefined)
     return bytes[NLMSG_HDRLEN] === Number(genericCommand) && (type === 0x10) === (kind === 'nlctrl');
-  if (kind.startsWith('NF')) return kindOfNetfilter(type) === kind;
+  if (/^(NF|IPCTNL)/.test(kind)) return kindOfNetfilter(type) === kind;
   return enumerationWith(readEnumerations(), 'RTM_NEWLINK').get(type) === kind;
 }
 

@@ -16,6 +16,7 @@ const HEADERS = [
   'ethtool_netlink',
   'netfilter/nfnetlink',
   'netfilter/nf_tables',
+  'netfilter/nfnetlink_conntrack',
 ];
 
 /** Names by number. */
@@ -42,10 +43,16 @@ function enumerations(source: string): Names[] {
     for (const member of (body ?? '').split(',')) {
       const [name, value] = member.split('=').map((part) => part.trim());
       if (name === undefined || name === '') continue;
-      if (value !== undefined) next = Number(value);
-      if (!name.startsWith('__') && Number.isInteger(next)) names.set(next, name);
+      if (value !== undefined) next = numberOf(value, names);
+      if (!name.startsWith('__') && Number.isInteger(next) && !names.has(next)) names.set(next, name);
       next++;
     }
     return names;
   });
+}
+
+/** A number, or another member's. */
+function numberOf(value: string, names: Names): number {
+  for (const [number, name] of names) if (name === value) return number;
+  return Number(value);
 }
