@@ -64,13 +64,15 @@ function addressExpressions({ prefix, not }: AddressMatch, family: Family, end: 
   return [...all, compared(not ? NFT_CMP.NEQ : NFT_CMP.EQ, address.subarray(0, length).toHex())];
 }
 
-function masked(mask: string): Expression {
+/** Leaves of the register what the mask has. */
+export function masked(mask: string): Expression {
   const length = mask.length / 2;
   const xor = { value: '00'.repeat(length) };
   return { kind: 'bitwise', data: { sreg: FIRST, dreg: FIRST, length, mask: { value: mask }, xor } };
 }
 
-function compared(operation: number, value: string): Expression {
+/** Goes on if the register equals the value, or with `NFT_CMP.NEQ` if it does not. */
+export function compared(operation: number, value: string): Expression {
   return { kind: 'cmp', data: { sreg: FIRST, operation, data: { value } } };
 }
 
@@ -95,8 +97,8 @@ function maskOf(bits: number, length: number): string {
   return mask.toHex();
 }
 
-/** A mark is in host order. */
-function hexOfMark(mark: number): string {
+/** A mark is in host order, as everything is that is no part of a packet. */
+export function hexOfMark(mark: number): string {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, mark, true);
   return bytes.toHex();

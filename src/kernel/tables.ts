@@ -8,13 +8,9 @@ import { type RuleChain, type TableObject, tableDifference, tableName } from '..
 import type { Infer } from '../netlink/codec.ts';
 import { ERRNO, type NetlinkError, netlinkError } from '../netlink/error.ts';
 import {
-  batchMessage,
   chainMessage,
   generationMessage,
   NF_INET,
-  NFNL_MSG_BATCH,
-  NFNL_SUBSYS_NFTABLES,
-  NFPROTO,
   NFT_MSG,
   nfgenmsg,
   ruleMessage,
@@ -23,6 +19,7 @@ import {
 import { NFT_VERDICT } from '../netlink/nftables-expressions.ts';
 import { NLM_F, type Request, type Session } from '../netlink/session.ts';
 import type { Owner } from '../reconcile/target.ts';
+import { batch, commentOf, headerOf, request, userDataOf } from './nft-requests.ts';
 import { expressionsOf, ruleOf } from './rule-expressions.ts';
 
 /** NFT_TABLE_F_DORMANT. */
@@ -126,10 +123,6 @@ function readGeneration(session: Session): number | NetlinkError {
     },
   );
   return error ?? id ?? netlinkError(ERRNO.EIO, { text: 'no generation of nf_tables' });
-}
-
-function headerOf(family: Family) {
-  return nfgenmsg.of({ family: family === 4 ? NFPROTO.IPV4 : NFPROTO.IPV6 });
 }
 
 function readTable(session: Session, family: Family): TableObject | NetlinkError | undefined {
@@ -239,34 +232,4 @@ function createTable({ family, name, comment, chains }: TableObject): Request<un
 function deleteTable({ family, name }: TableObject): Request<unknown> {
   const value = { header: headerOf(family), attrs: { name } };
   return request(NFT_MSG.DELTABLE, 0, { codec: tableMessage, value });
-}
-
-function batch(edge: keyof typeof NFNL_MSG_BATCH, generation?: number): Request<unknown> {
-  const value = { header: nfgenmsg.of({ resourceId: NFNL_SUBSYS_NFTABLES }), attrs: { generation } };
-  return request(NFNL_MSG_BATCH[edge], 0, { codec: batchMessage, value });
-}
-
-function request<T>(
-  type: number,
-  flags: number,
-  { codec, value }: Pick<Request<T>, 'codec' | 'value'>,
-): Request<unknown> {
-  return { type, flags, codec, value };
-}
-
-/** libnftnl's user data: type, length and value in bytes; type 0 is the comment with its NUL. */
-function userDataOf(comment: string | undefined): string | undefined {
-  if (comment === undefined) return undefined;
-  const text = new TextEncoder().encode(`${comment}\0`);
-  return new Uint8Array([0, text.length, ...text]).toHex();
-}
-
-function commentOf(userData: string | undefined): string | undefined {
-  const data = Uint8Array.fromHex(userData ?? '');
-  for (let at = 0; at + 2 <= data.length; at += 2 + (data[at + 1] ?? 0)) {
-    if (data[at] !== 0) continue;
-    const text = data.subarray(at + 2, at + 2 + (data[at + 1] ?? 0));
-    return new TextDecoder().decode(text).replace(/\0.*$/s, '');
-  }
-  return undefined;
 }

@@ -81,7 +81,7 @@ export const expression = tagged(
     // NFTA_NAT_*
     nat: attrs(
       'nat',
-      { type: [1, be32], family: [2, be32], addrMinReg: [3, be32], portMinReg: [5, be32], flags: [7, be32] },
+      { type: [1, be32], family: [2, be32], addrMinReg: [3, be32], portMinReg: [5, be32] },
       'nested',
     ),
     // NFTA_FIB_*

@@ -1,0 +1,76 @@
+/**
+ * hostPorts: ports of the node that lead to a pod.
+ *
+ * @module
+ */
+import type { Family, Ip } from './ip.ts';
+import type { TrafficRule } from './traffic-rules.ts';
+
+/** By their numbers (`linux/in.h`: IPPROTO_*). */
+export const PROTOCOL_NUMBERS = { tcp: 6, udp: 17, sctp: 132 } as const;
+
+/** What has ports. */
+export type PortProtocol = keyof typeof PROTOCOL_NUMBERS;
+
+/** One port of the node that is to lead to a port of the pod. */
+export interface PortMapping {
+  readonly protocol: PortProtocol;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  /** Absent for every address of the node; `0.0.0.0` or `::` for every one of that family. */
+  readonly hostIp?: Ip | undefined;
+}
+
+/** The hostPorts of one interface of a container, as they are written down for as long as it is there. */
+export interface HostPorts {
+  readonly containerId: string;
+  readonly ifname: string;
+  /** The name of the CNI network. */
+  readonly network: string;
+  /** The path of the container's namespace. */
+  readonly netns: string;
+  /** One of each family at most, with the length of its subnet's prefix. */
+  readonly addresses: readonly { readonly ip: Ip; readonly length: number }[];
+  readonly mappings: readonly PortMapping[];
+  /** The bit that connections bear which may have to be masqueraded; 0 where none are. */
+  readonly mark: number;
+  /** Whether all are masqueraded, not only those that would not find back. */
+  readonly masqueradeAll: boolean;
+  /** The link of the node that leads to the container; empty if it is not known. */
+  readonly link: string;
+}
+
+/** What one port leads to. */
+export interface PortForward {
+  readonly protocol: PortProtocol;
+  /** Of the node; every one if absent. */
+  readonly address: Ip | undefined;
+  readonly port: number;
+  readonly to: Ip;
+  readonly toPort: number;
+  readonly comment: string;
+}
+
+/** Where the kernel looks ports up: by protocol and port, or, if `byAddress`, by the address of the node, too. */
+export interface PortMap {
+  readonly name: string;
+  readonly byAddress: boolean;
+  /** The bit that connections get. */
+  readonly mark: number;
+  readonly forwards: readonly PortForward[];
+}
+
+/** The table of nf_tables for a family's hostPorts, whole. */
+export interface PortTable {
+  readonly family: Family;
+  readonly maps: readonly PortMap[];
+  readonly masquerade: readonly TrafficRule[];
+  /** Whether others have to be kept from 127.0.0.0/8, which links to pods are open for. */
+  readonly guard: boolean;
+}
+
+/** The name of the tables. */
+export const PORT_TABLE = 'flannelette-hostports';
+
+/** By which a table is known as ours. */
+export const PORT_TABLE_COMMENT = 'hostPorts of pods';
