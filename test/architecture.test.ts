@@ -63,7 +63,16 @@ const AREAS: Readonly<Record<string, Area>> = {
   'src/cli/cleanup': { values: ['src/model', 'src/config', 'src/cli', 'src/removal'] },
   // A process for one pod: it ends at once, and so works with its own hands.
   'src/cni': {
-    values: ['src/model', 'src/plan', 'src/ipam', 'src/netlink', 'src/write-file.ts', 'ffi', 'node:*'],
+    values: [
+      'src/model',
+      'src/plan',
+      'src/ipam',
+      'src/netlink',
+      'src/kernel/port-tables.ts',
+      'src/write-file.ts',
+      'ffi',
+      'node:*',
+    ],
   },
   // What every part may use, and what belongs to none.
   'src/clock.ts': { values: ['src/model'] },

@@ -9,8 +9,6 @@ import {
   closeSync,
   existsSync,
   linkSync,
-  mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -18,11 +16,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { waitForLock } from '../../ffi/file-lock.ts';
 import { nextAddress, type PodRange, rangeHolds, rangeText } from '../ipam/pod-ranges.ts';
 import { type Ip, parseIp } from '../model/ip.ts';
-import { errnoName } from '../netlink/error.ts';
-import { CniAbort, cniFailure, thrownText } from './failure.ts';
+import { CniAbort, cniFailure } from './failure.ts';
+import { doing, lockFolder } from './locked-folder.ts';
 
 /** Whose address it is. */
 export interface Attachment {
@@ -63,14 +60,7 @@ export class AddressBook implements Disposable {
   /** Waits for the lock. Throws {@link CniAbort} if the folder cannot be used. */
   constructor(folder: string) {
     this.#folder = folder;
-    this.#lock = doing(`open ${folder}`, () => {
-      mkdirSync(folder, { recursive: true, mode: 0o755 });
-      const fd = openSync(join(folder, 'lock'), 'a', 0o750);
-      const error = waitForLock(fd);
-      if (error === 0) return fd;
-      closeSync(fd);
-      throw new Error(`flock: ${errnoName(-error)}`);
-    });
+    this.#lock = lockFolder(folder);
   }
 
   /** Gives one address of each set, all or none. Throws {@link CniAbort} if that cannot be. */
@@ -190,12 +180,4 @@ function exhausted(set: readonly PodRange[], { folder, count }: { folder: string
       `${folder} has ${count} addresses given; each file there names the container that has it`,
     ),
   );
-}
-
-function doing<T>(what: string, work: () => T): T {
-  try {
-    return work();
-  } catch (thrown) {
-    throw new CniAbort(cniFailure('IO_FAILURE', `cannot ${what}`, thrownText(thrown)));
-  }
 }

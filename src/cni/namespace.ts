@@ -37,7 +37,7 @@ export function findNamespace({ netns: path, environment }: NamespaceRequest): N
   if (path === '') return undefined;
   let netns: Netns;
   try {
-    if (statfsSync(path).type !== NSFS) return undefined;
+    if (!isNamespace(path)) return undefined;
     netns = openNetnsAt(path);
   } catch (thrown) {
     const gone =
@@ -57,6 +57,11 @@ export function findNamespace({ netns: path, environment }: NamespaceRequest): N
     );
   }
   return netns;
+}
+
+/** Whether a path leads to a namespace. Throws what the file system says. */
+export function isNamespace(path: string): boolean {
+  return statfsSync(path).type === NSFS;
 }
 
 /** As the reference plugins allow it. */

@@ -105,11 +105,17 @@ export function enableIpv6(link: string): void {
   setSysctl(`net/ipv6/conf/${link}/disable_ipv6`, '0');
 }
 
-/** Sets what is not so yet: /proc/sys is read-only in some containers. */
-export function setSysctl(name: string, value: string): void {
+/**
+ * Sets what is not so yet: /proc/sys is read-only in some containers. Throws {@link CniAbort} if it cannot.
+ *
+ * @returns whether it was not so
+ */
+export function setSysctl(name: string, value: string): boolean {
   const path = `/proc/sys/${name}`;
   try {
-    if (readFileSync(path, 'utf8').trim() !== value) writeFileSync(path, value);
+    if (readFileSync(path, 'utf8').trim() === value) return false;
+    writeFileSync(path, value);
+    return true;
   } catch (thrown) {
     throw new CniAbort(cniFailure('IO_FAILURE', `cannot set ${name} to ${value}`, thrownText(thrown)));
   }

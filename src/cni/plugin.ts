@@ -11,11 +11,12 @@ import { type CniRequest, type Environment, readRequest } from './request.ts';
 import { CNI_NEWEST, CNI_VERSIONS, type CniVersion, isCniVersion } from './version.ts';
 
 /** What one plugin does for a request: what it prints, or nothing. Throws {@link CniAbort}. */
-export type Plugin = (request: CniRequest) => JsonObject | undefined;
+export type Plugin = (request: CniRequest) => JsonObject | undefined | Promise<JsonObject | undefined>;
 
 const PLUGINS: ReadonlyMap<string, () => Promise<Plugin>> = new Map([
   ['flannel', loadFlannel],
   ['flannelette', loadFlannel],
+  ['portmap', async () => (await import('./portmap/portmap.ts')).portmap],
   ['loopback', async () => (await import('./loopback.ts')).loopback],
 ]);
 
@@ -62,7 +63,7 @@ export async function answer(program: string, input: PluginInput): Promise<Plugi
     }
     const request = readRequest(environment, stdin);
     const plugin = await load();
-    return success(plugin(request));
+    return success(await plugin(request));
   } catch (thrown) {
     return failure(stdin, thrown);
   }

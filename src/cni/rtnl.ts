@@ -5,10 +5,20 @@
  */
 import { inNetns, type Netns } from '../../ffi/netns.ts';
 import { type NetlinkSocket, openNetlink } from '../../ffi/socket.ts';
+import { addressBits, familyOf, type Ip } from '../model/ip.ts';
 import type { Codec, Infer } from '../netlink/codec.ts';
 import { errnoName, type NetlinkError } from '../netlink/error.ts';
 import { ifinfomsg } from '../netlink/link-kinds.ts';
-import { addressMessage, ifaddrmsg, linkMessage, NETLINK_ROUTE, RTM } from '../netlink/route.ts';
+import {
+  AF,
+  addressMessage,
+  ifaddrmsg,
+  linkMessage,
+  NETLINK_ROUTE,
+  RTM,
+  routeMessage,
+  rtmsg,
+} from '../netlink/route.ts';
 import { type Request, Session } from '../netlink/session.ts';
 import { CniAbort, cniFailure, thrownText } from './failure.ts';
 
@@ -34,8 +44,11 @@ export class Rtnl implements Disposable {
 
   /** A link by its name, or `undefined` if there is none. */
   link(name: string): LinkMessage | undefined {
+    return this.#link({ header: ifinfomsg.of({}), attrs: { name } });
+  }
+
+  #link(value: LinkMessage): LinkMessage | undefined {
     let found: LinkMessage | undefined;
-    const value = { header: ifinfomsg.of({}), attrs: { name } };
     const request = { type: RTM.GETLINK, flags: 0, codec: linkMessage, value };
     this.#session.ask(request, linkMessage, (link) => {
       found = link;
@@ -49,6 +62,25 @@ export class Rtnl implements Disposable {
     const request = { type: RTM.GETADDR, flags: 0, codec: addressMessage, value };
     // An older kernel shows those of all links.
     return this.dump(request, addressMessage).filter(({ header }) => header.index === index);
+  }
+
+  /** The name of the link that leads to an address, or `undefined` if there is no route to it. */
+  linkTowards(ip: Ip): string | undefined {
+    let index: number | undefined;
+    const family = familyOf(ip) === 4 ? AF.INET : AF.INET6;
+    const header = rtmsg.of({ family, dstLength: addressBits(familyOf(ip)) });
+    const request = {
+      type: RTM.GETROUTE,
+      flags: 0,
+      codec: routeMessage,
+      value: { header, attrs: { dst: ip } },
+    };
+    this.#session.ask(request, routeMessage, ({ attrs }) => {
+      index = attrs.oif;
+    });
+    return index === undefined
+      ? undefined
+      : this.#link({ header: ifinfomsg.of({ index }), attrs: {} })?.attrs.name;
   }
 
   /** What a dump shows. One that the kernel interrupts comes again from its beginning. */

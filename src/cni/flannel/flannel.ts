@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomically } from '../../write-file.ts';
 import { AddressBook } from '../address-book.ts';
@@ -12,8 +12,11 @@ import { addToBridge, checkOnBridge, removeFromBridge } from '../bridge.ts';
 import { readBridgeConfig, whyForeign } from '../bridge-config.ts';
 import { executePlugin } from '../execute.ts';
 import { CNI_CODE, CniAbort, cniFailure, thrownText } from '../failure.ts';
-import { type JsonObject, optionalObjects, optionalText, type Place } from '../json.ts';
+import { type JsonObject, optionalList, optionalObject, optionalText, type Place } from '../json.ts';
+import { hasPorts, hostPortsFolder } from '../portmap/folder.ts';
 import { type CniRequest, parseConfig } from '../request.ts';
+import { previousResult } from '../result.ts';
+import { validAttachments } from '../valid-attachments.ts';
 import { DEFAULT_BOOKS, delegateConfig, HOST_LOCAL_BOOKS } from './delegate.ts';
 import { readSubnetFile, type SubnetFile } from './subnet-file.ts';
 
@@ -23,7 +26,7 @@ const DATA_DIR = '/var/lib/cni/flannel';
 const NOT_AVAILABLE = 50;
 
 /** Answers one request. */
-export function flannel(request: CniRequest): JsonObject | undefined {
+export async function flannel(request: CniRequest): Promise<JsonObject | undefined> {
   switch (request.verb) {
     case 'ADD':
       return add(request);
@@ -43,7 +46,7 @@ function dataDir({ config }: CniRequest): string {
   return optionalText(config, 'dataDir') || DATA_DIR;
 }
 
-function add(request: CniRequest): JsonObject | undefined {
+async function add(request: CniRequest): Promise<JsonObject | undefined> {
   const { config, name, version } = request;
   const file = readSubnets(request, CNI_CODE.TRY_AGAIN_LATER);
   const delegate = delegateConfig({ config, name, version, file });
@@ -56,8 +59,37 @@ function add(request: CniRequest): JsonObject | undefined {
   // Before anything is made: DEL knows nothing else.
   const bridge = why === undefined ? readBridgeConfig(place) : undefined;
   save(request, delegate);
-  if (bridge !== undefined) return addToBridge(request, bridge, HOST_LOCAL_BOOKS);
-  return executePlugin(request, { type, config: JSON.stringify(delegate), why: why ?? '' });
+  const result =
+    bridge === undefined
+      ? executePlugin(request, { type, config: JSON.stringify(delegate), why: why ?? '' })
+      : addToBridge(request, bridge, HOST_LOCAL_BOOKS);
+  if (result !== undefined && asksForPorts(config)) await addPorts(request, result);
+  return result;
+}
+
+/** Only where our own entry of the list declares the capability. */
+function asksForPorts(config: Place): boolean {
+  const runtime = optionalObject(config, 'runtimeConfig');
+  return runtime !== undefined && optionalList(runtime, 'portMappings').length > 0;
+}
+
+async function addPorts(request: CniRequest, result: JsonObject): Promise<void> {
+  const { addHostPorts } = await import('../portmap/host-ports.ts');
+  try {
+    addHostPorts(request, result);
+  } catch (thrown) {
+    const environment = { ...request.environment, CNI_COMMAND: 'DEL' };
+    // What could not be done is told, not what could not be undone.
+    await remove({ ...request, verb: 'DEL', environment }).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+async function removePorts(request: CniRequest): Promise<void> {
+  const folder = hostPortsFolder(request.config);
+  if (!hasPorts(folder, request)) return;
+  const { removeHostPortsOf } = await import('../portmap/host-ports.ts');
+  removeHostPortsOf(folder, request);
 }
 
 function readSubnets({ config }: CniRequest, code: number): SubnetFile {
@@ -96,7 +128,8 @@ function saved(request: CniRequest): { text: string; place: Place } | undefined 
   }
 }
 
-function remove(request: CniRequest): undefined {
+async function remove(request: CniRequest): Promise<undefined> {
+  await removePorts(request);
   const state = saved(request);
   // Gone already, or nothing ever was.
   if (state === undefined) return;
@@ -116,7 +149,7 @@ function foldersOf(name: string, place: Place): string[] {
   return [...books].map((folder) => `${folder}/${name}`);
 }
 
-function check(request: CniRequest): undefined {
+async function check(request: CniRequest): Promise<undefined> {
   const state = saved(request);
   if (state === undefined) {
     const details = 'Delete the pod; it is made anew';
@@ -124,20 +157,25 @@ function check(request: CniRequest): undefined {
       cniFailure('UNKNOWN_CONTAINER', `nothing is known of ${request.containerId}`, details),
     );
   }
+  const previous = previousResult(request.config);
+  if (previous !== undefined && asksForPorts(request.config)) {
+    const { checkHostPorts } = await import('../portmap/host-ports.ts');
+    checkHostPorts(request, previous);
+  }
   // flannel's own plugin looks at nothing.
   if (whyForeign(state.place, request.environment) !== undefined) return;
   checkOnBridge(request, readBridgeConfig(state.place));
 }
 
 /** Takes away what no container of the list has. */
-function collect(request: CniRequest): undefined {
-  const key = 'cni.dev/valid-attachments';
-  if (!Array.isArray(request.config.object[key])) {
-    throw new CniAbort(cniFailure('INVALID_CONFIG', `${key} is missing`, 'Without it everything would go'));
+async function collect(request: CniRequest): Promise<undefined> {
+  const attachments = validAttachments(request);
+  const valid = new Set(attachments.map(({ containerId }) => containerId));
+  const folder = hostPortsFolder(request.config);
+  if (existsSync(folder)) {
+    const { collectHostPorts } = await import('../portmap/host-ports.ts');
+    collectHostPorts(folder, request.name, attachments);
   }
-  const valid = new Set(
-    optionalObjects(request.config, key).map((entry) => optionalText(entry, 'containerID')),
-  );
   for (const containerId of listed(dataDir(request))) {
     if (valid.has(containerId)) continue;
     const left = { ...request, containerId, verb: 'DEL' as const, netns: '' };

@@ -1,0 +1,30 @@
+/**
+ * Where hostPorts are written down. Apart from the rest: every pod is asked whether it has any, and few have.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Attachment } from '../address-book.ts';
+import { optionalText, type Place } from '../json.ts';
+
+/** Gone after a reboot, like the rules in the kernel. */
+export const HOST_PORTS = '/run/cni/hostports';
+
+/** The folder, which a configuration may name. */
+export function hostPortsFolder(config: Place): string {
+  return optionalText(config, 'hostPortDir') || HOST_PORTS;
+}
+
+/** A colon is in no container's ID and in no name of an interface. */
+export const SEPARATOR = ':';
+
+/** The file of an interface of a container. */
+export function portsFile(folder: string, { containerId, ifname }: Attachment): string {
+  return join(folder, `${containerId}${SEPARATOR}${ifname}`);
+}
+
+/** Whether an interface of a container has hostPorts by what is written in a folder. */
+export function hasPorts(folder: string, attachment: Attachment): boolean {
+  return existsSync(portsFile(folder, attachment));
+}

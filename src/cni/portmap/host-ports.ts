@@ -1,0 +1,223 @@
+/**
+ * The hostPorts of a container made, looked at and taken away: written down first, then made in the kernel, so that
+ * whoever is killed in between leaves nothing that the next one does not put right.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import { type NetlinkSocket, openNetlink } from '../../../ffi/socket.ts';
+import { missingPorts, writePortTables } from '../../kernel/port-tables.ts';
+import type { HostPorts } from '../../model/host-ports.ts';
+import { FAMILIES, familyOf, type Ip } from '../../model/ip.ts';
+import { errnoName } from '../../netlink/error.ts';
+import { NETLINK_NETFILTER } from '../../netlink/nftables.ts';
+import { addressMessage, ifaddrmsg, RTM } from '../../netlink/route.ts';
+import { Session } from '../../netlink/session.ts';
+import { findConflict, planHostPorts, wantsLocalnet } from '../../plan/host-ports.ts';
+import type { Attachment } from '../address-book.ts';
+import { CniAbort, cniFailure } from '../failure.ts';
+import type { JsonObject } from '../json.ts';
+import { isNamespace } from '../namespace.ts';
+import { setSysctl } from '../node-bridge.ts';
+import type { CniRequest } from '../request.ts';
+import { Rtnl, refusal } from '../rtnl.ts';
+import { forgetConnections } from './connections.ts';
+import { hasPorts, hostPortsFolder } from './folder.ts';
+import { PortBook } from './port-book.ts';
+import { addressesIn, portText, readMappings, readMasquerading } from './port-config.ts';
+
+/** What nf_tables and the table of connections are asked by. */
+class Netfilter implements Disposable {
+  readonly session: Session;
+  readonly #socket: NetlinkSocket;
+
+  constructor() {
+    const socket = openNetlink({ protocol: NETLINK_NETFILTER });
+    if (typeof socket === 'number') {
+      const details = 'hostPorts need nf_tables, with nft_chain_nat, nft_fib and nft_masq, in the kernel';
+      throw new CniAbort(cniFailure('OWN', `cannot open a netfilter socket: ${errnoName(-socket)}`, details));
+    }
+    this.#socket = socket;
+    this.session = new Session(socket);
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+}
+
+/** Makes what the runtime asks for, which takes the place of what the container had. Nothing is half made. */
+export function addHostPorts(request: CniRequest, result: JsonObject): void {
+  const ports = wantedPorts(request, result);
+  if (ports === undefined) return;
+  using book = new PortBook(hostPortsFolder(request.config));
+  using netfilter = new Netfilter();
+  const others = withoutConflicts(book, ports);
+  book.write(ports);
+  try {
+    apply(netfilter, [...others, ports]);
+    if (wantsLocalnet(ports)) openLocalnet(book, ports.link);
+    forgetOthers(netfilter, ports);
+  } catch (thrown) {
+    book.remove(ports);
+    writePortTables(netfilter.session, planHostPorts(others));
+    throw thrown;
+  }
+}
+
+/** Takes away what an interface of a container has, by what is written down alone. */
+export function removeHostPortsOf(folder: string, owner: Attachment): void {
+  removeHostPorts(folder, (ports) => isOf(ports, owner));
+  if (!hasPorts(folder, owner)) return;
+  // It could not be read, and so was not in the kernel either.
+  using book = new PortBook(folder);
+  book.remove(owner);
+}
+
+function removeHostPorts(folder: string, isGone: (ports: HostPorts) => boolean): void {
+  using book = new PortBook(folder);
+  const all = book.read();
+  const [gone, left] = [all.filter(isGone), all.filter((ports) => !isGone(ports))];
+  if (gone.length === 0) return;
+  using netfilter = new Netfilter();
+  apply(netfilter, left);
+  for (const ports of gone) forgetOwn(netfilter, ports);
+  closeLocalnets(book, left);
+  // Last, so that who is killed before is asked again.
+  for (const ports of gone) book.remove(ports);
+}
+
+/** Looks whether the kernel has what the container was given. Throws {@link CniAbort} with what is missing. */
+export function checkHostPorts(request: CniRequest, result: JsonObject): void {
+  const wanted = wantedPorts(request, result);
+  if (wanted === undefined) return;
+  using book = new PortBook(hostPortsFolder(request.config));
+  const ports = book.read().find((each) => isOf(each, request));
+  const details = 'Delete the pod; it is made anew';
+  if (ports === undefined || JSON.stringify(ports.mappings) !== JSON.stringify(wanted.mappings)) {
+    const msg = `the hostPorts of ${request.containerId} are not those that are written down`;
+    throw new CniAbort(cniFailure('OWN', msg, details));
+  }
+  using netfilter = new Netfilter();
+  const missing = missingPorts(netfilter.session, planHostPorts([ports]));
+  if ('errno' in missing) throw refusal('read the hostPorts', missing);
+  if (missing.length > 0) {
+    throw new CniAbort(cniFailure('OWN', `of the hostPorts is missing: ${missing.join('; ')}`, details));
+  }
+}
+
+/** Takes away what the containers of a network have that are not valid any more. */
+export function collectHostPorts(folder: string, network: string, valid: readonly Attachment[]): void {
+  if (!existsSync(folder)) return;
+  removeHostPorts(folder, (ports) => ports.network === network && !valid.some((each) => isOf(ports, each)));
+}
+
+function wantedPorts(request: CniRequest, result: JsonObject): HostPorts | undefined {
+  const { config, containerId, ifname, name: network, netns } = request;
+  const masquerading = readMasquerading(config);
+  const mappings = readMappings(config);
+  if (mappings.length === 0) return undefined;
+  const addresses = addressesIn(result, request);
+  const [first] = addresses;
+  if (first === undefined) {
+    const msg = `hostPorts need an address of ${ifname}, and the result has none`;
+    throw new CniAbort(
+      cniFailure('INVALID_CONFIG', msg, 'Chain portmap after a plugin that gives addresses'),
+    );
+  }
+  using rtnl = new Rtnl();
+  const link = rtnl.linkTowards(addresses.find(({ ip }) => familyOf(ip) === 4)?.ip ?? first.ip) ?? '';
+  return { containerId, ifname, network, netns, addresses, mappings, ...masquerading, link };
+}
+
+function isOf(ports: Attachment, { containerId, ifname }: Attachment): boolean {
+  return ports.containerId === containerId && ports.ifname === ifname;
+}
+
+/** The other containers, without those whose end nobody has told: a namespace that is gone answers at no port. */
+function withoutConflicts(book: PortBook, ports: HostPorts): HostPorts[] {
+  let others = book.read().filter((each) => !isOf(each, ports));
+  for (;;) {
+    const conflict = findConflict(ports, others);
+    if (conflict === undefined) return others;
+    const { holder, mapping } = conflict;
+    if (isAlive(holder)) {
+      const msg = `hostPort ${portText(mapping)} is in use by container ${holder.containerId} (${holder.ifname})`;
+      const details = `It is of network ${holder.network}: remove that pod, or choose another hostPort`;
+      throw new CniAbort(cniFailure('OWN', msg, details));
+    }
+    book.remove(holder);
+    others = others.filter((each) => each !== holder);
+  }
+}
+
+function isAlive({ netns }: HostPorts): boolean {
+  try {
+    return isNamespace(netns);
+  } catch {
+    return false;
+  }
+}
+
+function apply({ session }: Netfilter, all: readonly HostPorts[]): void {
+  const error = writePortTables(session, planHostPorts(all));
+  if (error !== undefined) throw refusal('make the hostPorts with nf_tables', error);
+}
+
+/** The link to the pod takes packets from and to 127.0.0.1 from now on. */
+function openLocalnet(book: PortBook, link: string): void {
+  if (link !== '' && setSysctl(localnetOf(link), '1')) book.noteLocalnet(link, true);
+}
+
+/** No pod needs it any more: what was opened here is closed again. */
+function closeLocalnets(book: PortBook, left: readonly HostPorts[]): void {
+  for (const link of book.localnets()) {
+    if (left.some((ports) => ports.link === link && wantsLocalnet(ports))) continue;
+    try {
+      setSysctl(localnetOf(link), '0');
+    } catch {
+      // The link has gone, and its setting with it.
+    }
+    book.noteLocalnet(link, false);
+  }
+}
+
+function localnetOf(link: string): string {
+  return `net/ipv4/conf/${link}/route_localnet`;
+}
+
+/** What was sent to the ports before and is answered by somebody else: the node, or a container that had them. */
+function forgetOthers(netfilter: Netfilter, ports: HostPorts): void {
+  if (!ports.mappings.some(({ protocol }) => protocol === 'udp')) return;
+  const local = localAddresses();
+  const isLocal = (ip: Ip) => local.has(ip) || ip.startsWith('127.');
+  forget(netfilter, ports, (flow, to) => flow.answeredBy !== to && isLocal(flow.destination));
+}
+
+/** What the container has answered. */
+function forgetOwn(netfilter: Netfilter, ports: HostPorts): void {
+  forget(netfilter, ports, (flow, to) => flow.answeredBy === to);
+}
+
+function forget(
+  { session }: Netfilter,
+  { addresses, mappings }: HostPorts,
+  isStale: (flow: { destination: Ip; answeredBy: Ip }, to: Ip) => boolean,
+): void {
+  for (const { protocol, hostPort: port } of mappings)
+    for (const family of FAMILIES) {
+      const to = addresses.find(({ ip }) => familyOf(ip) === family)?.ip;
+      if (protocol !== 'udp' || to === undefined) continue;
+      const error = forgetConnections(session, { family, port, isStale: (flow) => isStale(flow, to) });
+      if (error !== undefined) throw refusal(`forget connections to UDP port ${port}`, error);
+    }
+}
+
+function localAddresses(): Set<Ip> {
+  using rtnl = new Rtnl();
+  const value = { header: ifaddrmsg.of({}), attrs: {} };
+  const request = { type: RTM.GETADDR, flags: 0, codec: addressMessage, value };
+  return new Set(
+    rtnl.dump(request, addressMessage).flatMap(({ attrs }) => attrs.local ?? attrs.address ?? []),
+  );
+}

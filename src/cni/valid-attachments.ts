@@ -1,0 +1,22 @@
+/**
+ * What GC is told: which containers there are still.
+ *
+ * @module
+ */
+import type { Attachment } from './address-book.ts';
+import { CniAbort, cniFailure } from './failure.ts';
+import { optionalObjects, optionalText } from './json.ts';
+import type { CniRequest } from './request.ts';
+
+const KEY = 'cni.dev/valid-attachments';
+
+/** The interfaces of containers that stay. Throws {@link CniAbort} if there is no list. */
+export function validAttachments({ config }: CniRequest): Attachment[] {
+  if (!Array.isArray(config.object[KEY])) {
+    throw new CniAbort(cniFailure('INVALID_CONFIG', `${KEY} is missing`, 'Without it everything would go'));
+  }
+  return optionalObjects(config, KEY).map((entry) => ({
+    containerId: optionalText(entry, 'containerID') ?? '',
+    ifname: optionalText(entry, 'ifname') ?? '',
+  }));
+}
