@@ -106,25 +106,22 @@ function newTable(family: Family): Request<unknown> {
 function skeleton(table: PortTable): Request<unknown>[] {
   const { family, maps } = table;
   const header = headerOf(family);
-  const make = <A extends object>(
-    type: number,
-    codec: Codec<{ header: typeof header; attrs: A }>,
-    attrs: A,
-  ) =>
-    request(type, NLM_F.CREATE | (type === NFT_MSG.NEWRULE ? NLM_F.APPEND : 0), {
-      codec,
-      value: { header, attrs },
-    });
+  const { CREATE, APPEND } = NLM_F;
+  const requests = maps.map((map, i) => {
+    const value = { header, attrs: mapAttributes(map, { family, id: i + 1 }) };
+    return request(NFT_MSG.NEWSET, CREATE, { codec: setMessage, value });
+  });
   const chains = chainsOf(table);
-  return [
-    ...maps.map((map, i) => make(NFT_MSG.NEWSET, setMessage, mapAttributes(map, { family, id: i + 1 }))),
-    ...chains.map(({ name, base }) => make(NFT_MSG.NEWCHAIN, chainMessage, chainAttributes(name, base))),
-    ...chains.flatMap(({ name: chain, rules }) =>
-      rules.map((expressions) =>
-        make(NFT_MSG.NEWRULE, ruleMessage, { table: PORT_TABLE, chain, expressions }),
-      ),
-    ),
-  ];
+  for (const { name, base } of chains) {
+    const value = { header, attrs: chainAttributes(name, base) };
+    requests.push(request(NFT_MSG.NEWCHAIN, CREATE, { codec: chainMessage, value }));
+  }
+  for (const { name: chain, rules } of chains)
+    for (const expressions of rules) {
+      const value = { header, attrs: { table: PORT_TABLE, chain, expressions } };
+      requests.push(request(NFT_MSG.NEWRULE, CREATE | APPEND, { codec: ruleMessage, value }));
+    }
+  return requests;
 }
 
 type Base = NonNullable<ReturnType<typeof chainsOf>[number]['base']>;
@@ -150,58 +147,64 @@ function elementRequests({ family, maps }: PortTable): Request<unknown>[] {
 function describeWanted(table: PortTable): Description {
   const { family, maps } = table;
   const chains = chainsOf(table);
-  const ports = maps.flatMap(({ name, forwards }) =>
-    forwards.map((forward) => elementLine(name, family, elementOf(forward))),
-  );
+  const portsOf = ({ name, forwards }: PortMap) =>
+    forwards.map((forward) => elementLine(name, family, elementOf(forward)));
   return [
     tableLine({ flags: 0, comment: PORT_TABLE_COMMENT }),
     ...maps.map((map) => mapLine(mapAttributes(map, { family, id: 0 }))),
     ...chains.map(({ name, base }) => chainLine(chainAttributes(name, base))),
     ...chains.flatMap(({ name, rules }) => rules.map((rule) => ruleLine({ chain: name, expressions: rule }))),
-    ...ports.sort(),
+    ...maps.flatMap(portsOf).sort(),
   ];
 }
 
 function describeFound(session: Session, family: Family): Description | NetlinkError {
   const table = readTable(session, family);
   if (table === undefined || 'errno' in table) return table ?? [];
-  const lines: string[] = [tableLine(table)];
-  const maps: string[] = [];
+  const source = { session, family };
+  const maps = dump(source, { type: NFT_MSG.GETSET, codec: setMessage, attrs: IN_TABLE });
+  const chains = dump(source, { type: NFT_MSG.GETCHAIN, codec: chainMessage, attrs: IN_TABLE });
+  const rules = dump(source, { type: NFT_MSG.GETRULE, codec: ruleMessage, attrs: IN_TABLE });
+  if ('errno' in maps) return maps;
+  if ('errno' in chains) return chains;
+  if ('errno' in rules) return rules;
   const ports: string[] = [];
-  const header = headerOf(family);
-  const attrs = { table: PORT_TABLE };
-  const dump = <A extends { table?: string | undefined }>(
-    type: number,
-    codec: Codec<{ header: typeof header; attrs: A }>,
-    { attrs, visit }: { attrs: A; visit: (attrs: A) => void },
-  ) => {
-    const found: A[] = [];
-    const error = session.dump({ type, flags: 0, codec, value: { header, attrs } }, codec, {
-      visit: (message) => found.push(message.attrs),
-      restart: () => found.splice(0),
-    });
-    for (const each of found) if (each.table === PORT_TABLE) visit(each);
-    return error;
-  };
-  const error =
-    dump(NFT_MSG.GETSET, setMessage, {
-      attrs,
-      visit: (map) => {
-        maps.push(map.name ?? '');
-        lines.push(mapLine(map));
-      },
-    }) ??
-    dump(NFT_MSG.GETCHAIN, chainMessage, { attrs, visit: (chain) => lines.push(chainLine(chain)) }) ??
-    dump(NFT_MSG.GETRULE, ruleMessage, { attrs, visit: (rule) => lines.push(ruleLine(rule)) }) ??
-    maps
-      .map((set) =>
-        dump(NFT_MSG.GETSETELEM, elementsMessage, {
-          attrs: { ...attrs, set },
-          visit: ({ elements = [] }) => ports.push(...elements.map((each) => elementLine(set, family, each))),
-        }),
-      )
-      .find((each) => each !== undefined);
-  return error ?? [...lines, ...ports.sort()];
+  for (const { name: set = '' } of maps) {
+    const attrs = { ...IN_TABLE, set };
+    const lists = dump(source, { type: NFT_MSG.GETSETELEM, codec: elementsMessage, attrs });
+    if ('errno' in lists) return lists;
+    const elements = lists.flatMap((list) => list.elements ?? []);
+    ports.push(...elements.map((each) => elementLine(set, family, each)));
+  }
+  return [
+    tableLine(table),
+    ...maps.map(mapLine),
+    ...chains.map(chainLine),
+    ...rules.map(ruleLine),
+    ...ports.sort(),
+  ];
+}
+
+const IN_TABLE = { table: PORT_TABLE };
+
+interface Dump<A> {
+  readonly type: number;
+  readonly codec: Codec<{ readonly header: ReturnType<typeof headerOf>; readonly attrs: A }>;
+  readonly attrs: A;
+}
+
+/** What a dump shows of our table: an older kernel shows those of all. */
+function dump<A extends { readonly table?: string | undefined }>(
+  { session, family }: { session: Session; family: Family },
+  { type, codec, attrs }: Dump<A>,
+): A[] | NetlinkError {
+  const found: A[] = [];
+  const value = { header: headerOf(family), attrs };
+  const error = session.dump({ type, flags: 0, codec, value }, codec, {
+    visit: (message) => found.push(message.attrs),
+    restart: () => found.splice(0),
+  });
+  return error ?? found.filter(({ table }) => table === PORT_TABLE);
 }
 
 interface FoundTable {

@@ -8,11 +8,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Codec } from '../../src/netlink/codec.ts';
 import { NLM_F } from '../../src/netlink/session.ts';
 import { align4, Reader, Writer } from '../../src/netlink/wire.ts';
+import { NFT_PORT_REQUESTS } from './nft-port-requests.ts';
 import { NFT_REQUESTS } from './nft-requests.ts';
 import { REQUESTS as ROUTE_REQUESTS } from './requests.ts';
 import { type GoldenMessage, parseGolden, sideBySide } from './text.ts';
 
-const REQUESTS = [...ROUTE_REQUESTS, ...NFT_REQUESTS];
+const REQUESTS = [...ROUTE_REQUESTS, ...NFT_REQUESTS, ...NFT_PORT_REQUESTS];
 
 const DIRECTORY = `${import.meta.dir}/requests`;
 

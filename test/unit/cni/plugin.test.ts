@@ -21,7 +21,7 @@ test.each([
   expect(JSON.parse(stdout)).toEqual({ cniVersion, supportedVersions: VERSIONS });
 });
 
-test.each(['portmap', '/opt/cni/bin/bridge', 'constructor', ''])(
+test.each(['host-local', '/opt/cni/bin/bridge', 'constructor', ''])(
   '%p is no plugin, not even for VERSION',
   async (program) => {
     const { status, stdout } = await ask(program, { CNI_COMMAND: 'VERSION' }, '{"cniVersion":"1.0.0"}');

@@ -1,0 +1,102 @@
+/**
+ * Who may import whom.
+ *
+ * @module
+ */
+
+/** What an area may import besides itself: folders, files and modules (`node:*` is all of Node's). */
+export interface Area {
+  readonly values: readonly string[];
+  /** Only with `import type`. */
+  readonly types?: readonly string[];
+}
+
+/** A file belongs to the longest name that its path begins with. An area may import what is listed, no more. */
+export const AREAS: Readonly<Record<string, Area>> = {
+  'src/model': { values: [] },
+  'src/plan': { values: ['src/model'] },
+  'src/ipam': { values: ['src/model'] },
+  'src/underlay': { values: ['src/model'] },
+  'src/reconcile': { values: ['src/model'] },
+  'src/config': { values: ['src/model', 'valibot', 'node:util'] },
+  'src/netlink': { values: ['src/model/ip.ts'] },
+  'src/kernel': {
+    values: ['src/model', 'src/netlink', 'src/write-file.ts', 'node:*'],
+    types: ['src/reconcile/target.ts', 'src/underlay/snapshot.ts'],
+  },
+  'src/store': {
+    values: [
+      'src/model',
+      'src/ipam',
+      'src/clock.ts',
+      'src/write-file.ts',
+      'valibot',
+      'bun:sqlite',
+      '@kubernetes/client-node',
+      'node:*',
+    ],
+    types: ['src/reconcile/target.ts'],
+  },
+  'src/removal': { values: ['src/model'], types: ['src/reconcile/target.ts'] },
+  'src/http': { values: ['src/model', 'hono', 'node:*'], types: ['src/reconcile'] },
+  'src/metrics': { values: ['src/model', 'node:fs'] },
+  'src/agent': {
+    values: ['src/model', 'src/plan', 'src/reconcile', 'src/underlay'],
+    types: ['src/log.ts', 'src/log-limit.ts'],
+  },
+  'src/cli': { values: ['src/model', 'src/config', 'valibot', 'node:*'] },
+  // The demo is a laboratory, not an agent: it makes namespaces, links and pods with its own hands.
+  'src/cli/demo': {
+    values: ['src/model', 'src/config', 'src/cli', 'src/netlink', 'ffi', 'k3s', 'valibot', 'node:*'],
+  },
+  'src/cli/cleanup': { values: ['src/model', 'src/config', 'src/cli', 'src/removal'] },
+  // A process for one pod: it ends at once, and so works with its own hands.
+  'src/cni': {
+    values: [
+      'src/model',
+      'src/plan',
+      'src/ipam',
+      'src/netlink',
+      'src/kernel/port-tables.ts',
+      'src/write-file.ts',
+      'ffi',
+      'node:*',
+    ],
+  },
+  // What every part may use, and what belongs to none.
+  'src/clock.ts': { values: ['src/model'] },
+  'src/log.ts': { values: ['src/model', 'node:fs'] },
+  'src/log-limit.ts': { values: ['src/model'], types: ['src/log.ts'] },
+  'src/sd-notify.ts': { values: ['src/model'] },
+  'src/watchdog.ts': { values: ['src/model'] },
+  'src/service.ts': { values: ['src/model', 'src/watchdog.ts'], types: ['src/sd-notify.ts'] },
+  'src/write-file.ts': { values: ['node:fs', 'node:path'] },
+  // Where the parts are put together.
+  'src/until-done.ts': { values: ['src/model'], types: ['src/agent/journal.ts'] },
+  'src/kernel-access.ts': {
+    values: ['src/model', 'src/kernel', 'src/netlink', 'src/netfilter-access.ts', 'ffi'],
+    types: ['src/reconcile/target.ts', 'src/underlay/snapshot.ts'],
+  },
+  'src/netfilter-access.ts': { values: ['src/model', 'src/kernel', 'src/netlink', 'ffi'] },
+  'src/recall.ts': {
+    values: ['src/agent/identity.ts', 'src/config/subnet-env.ts', 'node:fs'],
+    types: ['src/agent/parts.ts', 'src/log.ts', 'src/model', 'src/store/state-file.ts'],
+  },
+  'src/network.ts': { values: ['src/model', 'src/config', 'node:fs'] },
+  'src/run.ts': { values: ['src', 'node:*'] },
+  'src/start.ts': { values: ['src', 'ffi', 'k3s', 'arm/memory.ts'] },
+  'src/cleanup': { values: ['src', 'ffi', 'k3s', 'node:*'] },
+  'src/main.ts': { values: [] },
+  ffi: { values: ['bun:ffi', 'node:*'], types: ['src/netlink/session.ts'] },
+  k3s: { values: ['src/model', 'src/config', 'valibot', 'node:*'] },
+  arm: { values: ['node:*'] },
+};
+
+/** What only one place may import, whatever the areas say. */
+export const ONLY_IN: Readonly<Record<string, string>> = {
+  'bun:ffi': 'ffi/libc.ts',
+  'bun:sqlite': 'src/store/sqlite',
+  hono: 'src/http',
+  // Eight megabytes where it is loaded, so only a process that ends at once does.
+  '@kubernetes/client-node': 'src/store/kube/credentials-command.ts',
+};

@@ -1,0 +1,133 @@
+/** hostPorts by packets, beside the reference's `portmap`. @module */
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { eventually } from './agent-support.ts';
+import { DNS, MAPPINGS, ONE_ADDRESS, PortLab, TABLE, WEB } from './cni-portmap-lab.ts';
+import { run } from './witness.ts';
+
+let lab: PortLab;
+
+beforeEach(() => {
+  lab = new PortLab();
+});
+
+afterEach(() => lab[Symbol.dispose]());
+
+/** What is asked from where, of a pod that has {@link MAPPINGS}. */
+async function matrix(
+  reference: boolean,
+): Promise<Record<'outside' | 'node' | 'other' | 'itself', Record<string, string | null>>> {
+  const { node, outside } = lab.newNode();
+  const [pod, other] = [lab.newSpace(), lab.newSpace()];
+  expect(lab.add({ node, pod, id: 'pod-1', mappings: MAPPINGS, reference }).status).toBe(0);
+  expect(lab.add({ node, pod: other, id: 'pod-2', reference }).status).toBe(0);
+  await lab.serve(pod, [80, 53]);
+  // A node that has no link-local address yet asks for no neighbour in the name of others.
+  const tentative = ['ip', '-6', 'address', 'show', 'tentative'];
+  await eventually(() => expect([node, outside].map((space) => run(space, tentative))).toEqual(['', '']));
+  const addresses = ['192.0.2.1', '192.0.2.9', '2001:db8::1', '10.42.1.1', 'fd00:42:1::1'];
+  const questions = (all: readonly string[]) =>
+    all.flatMap((address) => [
+      `tcp ${address} 8080`,
+      `udp ${address} 5353`,
+      `tcp ${address} 9090`,
+      `tcp ${address} 9091`,
+      `udp ${address} 8080`,
+    ]);
+  run(outside, ['ip', 'route', 'add', '10.42.1.0/24', 'via', '192.0.2.1']);
+  run(outside, ['ip', 'route', 'add', 'fd00:42:1::/64', 'via', '2001:db8::1']);
+  const direct = ['tcp 10.42.1.2 80', 'tcp fd00:42:1::2 80'];
+  return {
+    outside: await lab.ask(outside, [...questions(addresses), ...direct]),
+    node: await lab.ask(node, [...questions([...addresses, '127.0.0.1', '::1']), ...direct]),
+    other: await lab.ask(other, [...questions(addresses), ...direct]),
+    itself: await lab.ask(pod, [...questions(addresses), ...direct]),
+  };
+}
+
+describe('packets', () => {
+  test('reach the pod from outside, from the node, from another pod and from itself as with the reference', async () => {
+    const ours = await matrix(false);
+    expect(ours.outside).toMatchObject({
+      'tcp 192.0.2.1 8080': '192.0.2.2',
+      'udp 192.0.2.1 5353': '192.0.2.2',
+      'tcp 2001:db8::1 8080': '2001:db8::2',
+      'udp 2001:db8::1 5353': '2001:db8::2',
+      'tcp 192.0.2.9 9090': '192.0.2.2',
+      'tcp 192.0.2.1 9090': null,
+      'tcp 192.0.2.1 9091': null,
+      'udp 192.0.2.1 8080': null,
+    });
+    expect(ours.node).toMatchObject({
+      'tcp 192.0.2.1 8080': '192.0.2.1',
+      'tcp 127.0.0.1 8080': '10.42.1.1',
+      'udp 127.0.0.1 5353': '10.42.1.1',
+      'tcp 127.0.0.1 9091': '10.42.1.1',
+      'tcp 127.0.0.1 9090': null,
+      'tcp ::1 8080': null,
+    });
+    for (const from of ['other', 'itself'] as const)
+      expect(ours[from]).toMatchObject({
+        'tcp 192.0.2.1 8080': '10.42.1.1',
+        'udp 10.42.1.1 5353': '10.42.1.1',
+        'tcp 2001:db8::1 8080': 'fd00:42:1::1',
+      });
+    expect(ours.other).toMatchObject({ 'tcp 10.42.1.2 80': '10.42.1.3' });
+    expect(ours).toEqual(await matrix(true));
+  });
+});
+
+describe('127.0.0.1', () => {
+  test('is open for a link to pods only as long as a port needs it, and to nobody beyond', async () => {
+    const { node } = lab.newNode();
+    const [pod, other] = [lab.newSpace(), lab.newSpace()];
+    const setting = () => run(node, ['cat', '/proc/sys/net/ipv4/conf/cni0/route_localnet']).trim();
+    expect(lab.add({ node, pod: other, id: 'pod-2', mappings: [ONE_ADDRESS] }).status).toBe(0);
+    expect(setting()).toBe('0');
+    expect(lab.add({ node, pod, id: 'pod-1', mappings: [WEB] }).status).toBe(0);
+    expect(setting()).toBe('1');
+    await lab.serve(node, [7000]);
+    for (const command of [
+      'ip address del 127.0.0.1/8 dev lo',
+      'sysctl -q net.ipv4.conf.eth0.route_localnet=1',
+      'ip route add 127.0.0.1 via 10.42.1.1',
+    ])
+      run(other, command.split(' '));
+    const question = 'tcp 127.0.0.1 7000';
+    expect(await lab.ask(other, [question])).toEqual({ [question]: null });
+    // Without the guard it is what the reference leaves open.
+    run(node, ['nft', 'flush', 'chain', 'ip', TABLE, 'guard']);
+    expect(await lab.ask(other, [question])).toEqual({ [question]: '10.42.1.2' });
+    expect(lab.portmap('DEL', { node, pod, id: 'pod-1' }).status).toBe(0);
+    expect(setting()).toBe('0');
+  });
+});
+
+describe('connections', () => {
+  test('over UDP that the kernel remembers do not keep a client from the new pod', async () => {
+    const { node, outside } = lab.newNode();
+    const [pod, next] = [lab.newSpace(), lab.newSpace()];
+    const track = (daddr: string, answeredBy: string) =>
+      run(node, [
+        ...`conntrack -I -p udp -s 192.0.2.2 -d ${daddr} --sport 4000 --dport 5353 -t 100`.split(' '),
+        ...`-r ${answeredBy} -q 192.0.2.2 --reply-port-src 53 --reply-port-dst 4000`.split(' '),
+      ]);
+    const tracked = () => run(node, ['sh', '-c', 'conntrack -L -p udp 2>/dev/null']);
+    run(node, [
+      'nft',
+      'add table ip track { chain c { type filter hook output priority 0; ct state new; }; }',
+    ]);
+    // One that the node answered itself, one to a pod of before, and one that only passes through.
+    track('192.0.2.1', '192.0.2.1');
+    track('192.0.2.9', '10.42.1.77');
+    track('198.51.100.53', '198.51.100.53');
+    expect(lab.add({ node, pod, id: 'pod-1', mappings: [DNS] }).status).toBe(0);
+    expect(tracked().match(/dst=\S+ sport=4000/g)).toEqual(['dst=198.51.100.53 sport=4000']);
+    await lab.serve(pod, [53]);
+    expect(await lab.ask(outside, ['udp 192.0.2.1 5353'])).toEqual({ 'udp 192.0.2.1 5353': '192.0.2.2' });
+    expect(tracked()).toContain('src=10.42.1.2');
+    expect(lab.portmap('DEL', { node, pod, id: 'pod-1' }).status).toBe(0);
+    expect(tracked()).not.toContain('src=10.42.1.2');
+    expect(tracked()).toContain('dst=198.51.100.53');
+    expect(lab.add({ node, pod: next, id: 'pod-2', mappings: [DNS] }).status).toBe(0);
+  });
+});
