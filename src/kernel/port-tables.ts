@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { PORT_TABLE, PORT_TABLE_COMMENT, type PortTable, PROTOCOL_NUMBERS } from '../model/host-ports.ts';
+import {
+  PORT_TABLE,
+  PORT_TABLE_COMMENT,
+  type PortMap,
+  type PortTable,
+  PROTOCOL_NUMBERS,
+} from '../model/host-ports.ts';
 import { addressBits, FAMILIES, type Family, formatIp } from '../model/ip.ts';
 import type { Codec, Infer } from '../netlink/codec.ts';
 import { ERRNO, type NetlinkError, netlinkError } from '../netlink/error.ts';
