@@ -21,19 +21,18 @@ import { NLM_F, type Request, type Session } from '../netlink/session.ts';
 import { batch, commentOf, headerOf, request, userDataOf } from './nft-requests.ts';
 import { chainsOf, elementOf, mapAttributes } from './port-expressions.ts';
 
-/** As many as fit into a datagram, whatever their comments. What is more comes in transactions of their own. */
-const ELEMENTS_PER_TRANSACTION = 150;
+/** As many as fit into a datagram with all the rest, whatever their comments. */
+const ELEMENTS_PER_TRANSACTION = 240;
 
 /** A table as lines, so that two compare: what is made, in its order, then the ports in theirs. */
 type Description = readonly string[];
 
 /**
- * Makes the kernel's tables those that are given, of both families, and removes what is not given. `EEXIST` if there is
- * another program's table of this name.
+ * Makes the kernel's tables those that are given, of both families, and removes what is not given, in one transaction; only
+ * ports that are too many for one come after it. `EEXIST` if there is another program's table of this name.
  */
 export function writePortTables(session: Session, tables: readonly PortTable[]): NetlinkError | undefined {
   const requests: Request<unknown>[] = [];
-  const rest: Request<unknown>[] = [];
   for (const family of FAMILIES) {
     const wanted = tables.find((table) => table.family === family);
     const found = readTable(session, family);
@@ -42,16 +41,16 @@ export function writePortTables(session: Session, tables: readonly PortTable[]):
       return found;
     }
     if (found === undefined && wanted === undefined) continue;
-    const table = () => newTable(family);
     // To make it first is no failure where it is there, and to delete it none where it was not.
-    requests.push(table(), request(NFT_MSG.DELTABLE, 0, tableOf(family)));
-    if (wanted === undefined) continue;
-    const elements = elementRequests(wanted);
-    requests.push(table(), ...skeleton(wanted), ...elements.slice(0, 1));
-    rest.push(...elements.slice(1));
+    requests.push(newTable(family), request(NFT_MSG.DELTABLE, 0, tableOf(family)));
+    if (wanted !== undefined) requests.push(newTable(family), ...skeleton(wanted));
   }
-  if (requests.length === 0) return undefined;
-  return transact(session, requests) ?? rest.map((each) => transact(session, [each])).find((error) => error);
+  const [first = [], ...rest] = elementRequests(tables);
+  for (const each of [[...requests, ...first], ...rest]) {
+    const error = each.length === 0 ? undefined : transact(session, each);
+    if (error !== undefined) return error;
+  }
+  return undefined;
 }
 
 /** How the kernel's tables differ from those that are wanted, in words; `undefined` if they do not. */
@@ -139,15 +138,25 @@ function chainAttributes(name: string, base: Base | undefined): Infer<typeof cha
   return { ...place, type, policy: NFT_VERDICT.ACCEPT, hook: { number, priority: priority >>> 0 } };
 }
 
-function elementRequests({ family, maps }: PortTable): Request<unknown>[] {
-  const requests: Request<unknown>[] = [];
-  for (const { name, forwards } of maps)
-    for (let at = 0; at < forwards.length; at += ELEMENTS_PER_TRANSACTION) {
-      const elements = forwards.slice(at, at + ELEMENTS_PER_TRANSACTION).map(elementOf);
-      const value = { header: headerOf(family), attrs: { table: PORT_TABLE, set: name, elements } };
-      requests.push(request(NFT_MSG.NEWSETELEM, NLM_F.CREATE, { codec: elementsMessage, value }));
-    }
-  return requests;
+/** The ports of all tables, by transaction. */
+function elementRequests(tables: readonly PortTable[]): Request<unknown>[][] {
+  const transactions: Request<unknown>[][] = [[]];
+  let room = ELEMENTS_PER_TRANSACTION;
+  for (const { family, maps } of tables)
+    for (const { name, forwards } of maps)
+      for (let at = 0; at < forwards.length; ) {
+        if (room === 0) {
+          transactions.push([]);
+          room = ELEMENTS_PER_TRANSACTION;
+        }
+        const elements = forwards.slice(at, at + room).map(elementOf);
+        const value = { header: headerOf(family), attrs: { table: PORT_TABLE, set: name, elements } };
+        const message = request(NFT_MSG.NEWSETELEM, NLM_F.CREATE, { codec: elementsMessage, value });
+        transactions.at(-1)?.push(message);
+        at += elements.length;
+        room -= elements.length;
+      }
+  return transactions;
 }
 
 function describeWanted(table: PortTable): Description {

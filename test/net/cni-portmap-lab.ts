@@ -151,6 +151,19 @@ export class PortLab implements Disposable {
     return this.call(verb, chain, { program: join(folder, 'portmap'), conf });
   }
 
+  /** The same as a process of its own, which is waited for by the caller. */
+  start(verb: string, { node, pod, id, ...chain }: Chain, prevResult: unknown) {
+    const conf = this.portmapConfig({ node, pod, id, ...chain }, prevResult);
+    const env = { CNI_COMMAND: verb, CNI_CONTAINERID: id, CNI_NETNS: pathOf(pod), CNI_IFNAME: 'eth0' };
+    return inNetns(node, () =>
+      Bun.spawn([join(this.folder.path, 'portmap')], {
+        stdin: Buffer.from(JSON.stringify(conf)),
+        stdout: 'ignore',
+        env: { ...env, CNI_PATH: REFERENCE },
+      }),
+    );
+  }
+
   /** The first plugin of a list, then `portmap`. */
   add(chain: Chain): PluginOutcome {
     const bridge = { program: join(REFERENCE, 'bridge'), conf: this.#bridgeConfig() };
@@ -178,10 +191,10 @@ export class PortLab implements Disposable {
     return Object.fromEntries(questions.map((question, i) => [question, answers[i] ?? null]));
   }
 
-  /** The files of hostPorts. */
+  /** The files of hostPorts, without those of which one is enough. */
   records(): string[] {
     const path = join(this.folder.path, 'hostports');
-    return existsSync(path) ? readdirSync(path).filter((name) => name !== 'lock') : [];
+    return existsSync(path) ? readdirSync(path).filter((name) => name !== 'lock' && name !== 'draft') : [];
   }
 }
 

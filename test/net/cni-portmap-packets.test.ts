@@ -1,7 +1,10 @@
 /** hostPorts by packets, beside the reference's `portmap`. @module */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import type { Netns } from '../../ffi/netns.ts';
+import type { Ip } from '../../src/model/ip.ts';
 import { eventually } from './agent-support.ts';
 import { DNS, MAPPINGS, ONE_ADDRESS, PortLab, TABLE, WEB } from './cni-portmap-lab.ts';
+import { SctpSocket } from './sctp.ts';
 import { run } from './witness.ts';
 
 let lab: PortLab;
@@ -12,6 +15,12 @@ beforeEach(() => {
 
 afterEach(() => lab[Symbol.dispose]());
 
+/** A node that has no link-local address yet asks for no neighbour in the name of others. */
+async function untilSettled(spaces: readonly Netns[]): Promise<void> {
+  const tentative = ['ip', '-6', 'address', 'show', 'tentative'];
+  await eventually(() => expect(spaces.map((space) => run(space, tentative)).join('')).toBe(''));
+}
+
 /** What is asked from where, of a pod that has {@link MAPPINGS}. */
 async function matrix(
   reference: boolean,
@@ -21,9 +30,7 @@ async function matrix(
   expect(lab.add({ node, pod, id: 'pod-1', mappings: MAPPINGS, reference }).status).toBe(0);
   expect(lab.add({ node, pod: other, id: 'pod-2', reference }).status).toBe(0);
   await lab.serve(pod, [80, 53]);
-  // A node that has no link-local address yet asks for no neighbour in the name of others.
-  const tentative = ['ip', '-6', 'address', 'show', 'tentative'];
-  await eventually(() => expect([node, outside].map((space) => run(space, tentative))).toEqual(['', '']));
+  await untilSettled([node, outside]);
   const addresses = ['192.0.2.1', '192.0.2.9', '2001:db8::1', '10.42.1.1', 'fd00:42:1::1'];
   const questions = (all: readonly string[]) =>
     all.flatMap((address) => [
@@ -73,6 +80,28 @@ describe('packets', () => {
       });
     expect(ours.other).toMatchObject({ 'tcp 10.42.1.2 80': '10.42.1.3' });
     expect(ours).toEqual(await matrix(true));
+  });
+
+  test('of SCTP, and their answers, are translated over both families', async () => {
+    const { node, outside } = lab.newNode();
+    const pod = lab.newSpace();
+    const diameter = { hostPort: 3868, containerPort: 3869, protocol: 'sctp' };
+    expect(lab.add({ node, pod, id: 'pod-1', mappings: [diameter] }).status).toBe(0);
+    await untilSettled([node, outside]);
+    for (const [family, there, back] of [
+      [4, '192.0.2.1', '192.0.2.2'],
+      [6, '2001:db8::1', '2001:db8::2'],
+    ] as const) {
+      using client = new SctpSocket(outside, family);
+      using server = new SctpSocket(pod, family);
+      const call = { sourcePort: 4000, destinationPort: 3868, isAnswer: false };
+      const atPod = { ...call, destinationPort: 3869 };
+      const answer = { sourcePort: 3869, destinationPort: 4000, isAnswer: true };
+      client.send(there as Ip, call);
+      await eventually(() => expect(server.receive()).toEqual(atPod));
+      server.send(back as Ip, answer);
+      await eventually(() => expect(client.receive()).toEqual({ ...answer, sourcePort: 3868 }));
+    }
   });
 });
 

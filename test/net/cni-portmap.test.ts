@@ -58,6 +58,44 @@ describe('the kernel', () => {
   });
 });
 
+describe('100 at once', () => {
+  test('are all there, also where plugins are killed; DEL of all leaves nothing', async () => {
+    const { node } = lab.newNode();
+    const pod = lab.newSpace();
+    const start = (verb: string, i: number) => {
+      const more = { name: `net-${i % 3}` };
+      const chain = {
+        node,
+        pod,
+        id: `pod-${i}`,
+        mappings: [
+          { ...DNS, hostPort: 2000 + i },
+          { ...WEB, hostPort: 3000 + i },
+        ],
+        more,
+      };
+      return lab.start(verb, chain, {
+        cniVersion: '1.0.0',
+        ips: [{ address: `10.42.1.${i + 2}/24` }, { address: `fd00:42:1::${i + 2}/64` }],
+      });
+    };
+    const running = Array.from({ length: 100 }, (_, i) => start('ADD', i));
+    for (let i = 0; i < 10; i++) {
+      await Bun.sleep(20);
+      running[i * 5]?.kill('SIGKILL');
+    }
+    const statuses = await Promise.all(running.map((process) => process.exited));
+    expect(statuses.filter((status) => status === 0).length).toBeGreaterThanOrEqual(90);
+    const maps = ruleset(node);
+    for (const [i, status] of statuses.entries())
+      if (status === 0)
+        expect(maps).toContain(`udp . ${2000 + i} comment "pod-${i} eth0" : fd00:42:1::${i + 2}`);
+    const ends = await Promise.all(running.map((_, i) => start('DEL', i).exited));
+    expect(new Set(ends)).toEqual(new Set([0]));
+    expect([ruleset(node), lab.records()]).toEqual(['', []]);
+  });
+});
+
 describe('a port', () => {
   test('that another container has is refused, unless that one is gone without a word', async () => {
     const { node } = lab.newNode();
