@@ -8,12 +8,14 @@ import { lockFile } from '../ffi/file-lock.ts';
 import { sendDatagram } from '../ffi/notify.ts';
 import { Agent } from './agent/agent.ts';
 import { waitingDocument } from './agent/document.ts';
+import type { HostPortKeeper } from './agent/host-port-keeper.ts';
 import { AgentJournal } from './agent/journal.ts';
 import { waitingSentence } from './agent/sentence.ts';
 import type { HostEvent } from './agent/underlay-follower.ts';
 import { VERSION } from './cli/version.ts';
 import { systemClock } from './clock.ts';
 import type { GivenFlags } from './config/flag-values.ts';
+import { keepHostPorts } from './host-ports.ts';
 import { HealthServer } from './http/server.ts';
 import type { UnderlayEvent } from './kernel/events.ts';
 import { FileWatch } from './kernel/file-watch.ts';
@@ -123,8 +125,9 @@ export async function startAgent(
   const known = await settle(prepared, { store, waits });
   const lock = await takeNode(known, waits);
   kernel = await openKernel(waits);
-  agent = await makeAgent({ ...known, store, trimmer, lock, journal, service, health, kernel });
-  listen(kernel, agent, journal);
+  const hostPorts = keepHostPorts(journal);
+  agent = await makeAgent({ ...known, store, trimmer, lock, journal, service, health, kernel, hostPorts });
+  listen(kernel, agent, { journal, hostPorts });
   agent.start();
   await health.start();
   return { agent, kernel, health, service, log };
@@ -190,10 +193,12 @@ interface Surroundings extends Settled {
   readonly service: Service;
   readonly health: HealthServer;
   readonly kernel: KernelAccess;
+  readonly hostPorts: HostPortKeeper;
 }
 
 async function makeAgent(surroundings: Surroundings): Promise<Agent> {
-  const { settings, network, log, store, trimmer, lock, journal, service, health, kernel } = surroundings;
+  const { settings, network, log, store, trimmer, lock, journal, service, health, kernel, hostPorts } =
+    surroundings;
   const source = store.source({ node: settings.nodeName, network });
   trimmer.worked();
   const stateFile = new StateFile(settings.stateDir);
@@ -228,6 +233,7 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
       trimmer.changed(changes);
       void health.ensure();
       subnetFile.ensure();
+      hostPorts.ensure();
     },
     onAlive: () => service.seen('pass'),
   });
@@ -240,11 +246,16 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
 }
 
 /** Lets the agent hear what the kernel announces. */
-function listen(kernel: KernelAccess, agent: Agent, journal: AgentJournal): void {
+function listen(
+  kernel: KernelAccess,
+  agent: Agent,
+  { journal, hostPorts }: Pick<Surroundings, 'journal' | 'hostPorts'>,
+): void {
   kernel.listen({
     moved: (observed, gone) => agent.moved(observed, gone),
     look: (cause) => agent.look(cause),
     underlay: (event) => agent.hostEvent(event.kind === 'link' ? linkEvent(event) : event),
+    hostPorts: () => hostPorts.heard(),
     onProblem: (trouble) => journal.problem('events', trouble),
   });
 }

@@ -6,6 +6,7 @@
 
 import type { Logger } from '../log.ts';
 import type { LogLimit } from '../log-limit.ts';
+import type { PortsLook } from '../model/host-ports.ts';
 import type { LeaseSet } from '../model/lease.ts';
 import type { OwnLease } from '../model/lease-source.ts';
 import type { Problem } from '../model/problem.ts';
@@ -108,6 +109,14 @@ export class AgentJournal {
     for (const { node, reason } of news.slice(0, NAMES_MAX))
       this.#log.warn('Lease refused', { node, reason });
     if (news.length > NAMES_MAX) this.#log.warn('More leases refused', { count: news.length - NAMES_MAX });
+  }
+
+  /** The pods' hostPorts were put right, or could not be. */
+  hostPorts(outcome: Exclude<PortsLook, string>): void {
+    if ('was' in outcome) {
+      const fields = { object: `hostPorts: ${outcome.was}`, cause: 'something else had changed them' };
+      this.#limit.for('repair hostPorts').info('Repaired', fields);
+    } else this.#limit.for('hostPorts').warn('Object failed', { error: outcome.failed, cause: 'hostPorts' });
   }
 
   /** Tells what a pass has done; one that has done nothing is not worth a line. */

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { waitForLock } from '../../ffi/file-lock.ts';
-import { errnoName } from '../netlink/error.ts';
+import { lockFile, waitForLock } from '../../ffi/file-lock.ts';
+import { ERRNO, errnoName } from '../netlink/error.ts';
 import { CniAbort, cniFailure, thrownText } from './failure.ts';
 
 /**
@@ -20,6 +20,23 @@ export function lockFolder(folder: string): number {
     const error = waitForLock(fd);
     if (error === 0) return fd;
     closeSync(fd);
+    throw new Error(`flock: ${errnoName(-error)}`);
+  });
+}
+
+/**
+ * The lock without waiting for it and without making anything: `busy` if another process has it, `undefined` if nobody ever
+ * had. Throws {@link CniAbort} if the folder cannot be used.
+ */
+export function tryLockFolder(folder: string): number | 'busy' | undefined {
+  const path = join(folder, 'lock');
+  if (!existsSync(path)) return undefined;
+  return doing(`open ${path}`, () => {
+    const fd = openSync(path, 'r');
+    const error = lockFile(fd);
+    if (error === 0) return fd;
+    closeSync(fd);
+    if (-error === ERRNO.EAGAIN) return 'busy';
     throw new Error(`flock: ${errnoName(-error)}`);
   });
 }

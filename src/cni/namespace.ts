@@ -64,6 +64,11 @@ export function isNamespace(path: string): boolean {
   return statfsSync(path).type === NSFS;
 }
 
+/** The inode of the namespace that this process is in. */
+export function ownNamespace(): number {
+  return statSync(OWN).ino;
+}
+
 /** As the reference plugins allow it. */
 function isOverridden({ CNI_NETNS_OVERRIDE: value = '' }: Environment): boolean {
   return value === '1' || value.toUpperCase() === 'TRUE';

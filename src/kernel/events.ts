@@ -33,6 +33,8 @@ export interface EventSink {
   readonly look: (cause: string) => void;
   /** A link, address or route that is not ours has changed. */
   readonly underlay: (event: UnderlayEvent) => void;
+  /** Something of the pods' hostPorts has changed. */
+  readonly hostPorts?: () => void;
 }
 
 /** A change that may matter to the choice of the underlay. */

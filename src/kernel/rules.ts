@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { PORT_TABLE } from '../model/host-ports.ts';
 import { FAMILIES, type Family } from '../model/ip.ts';
 import { isDispensable, type TableObject, tableAddress, tableName } from '../model/traffic-rules.ts';
 import { ERRNO, netlinkError } from '../netlink/error.ts';
 import { eachMessage } from '../netlink/frame.ts';
-import { NFPROTO, NFT_MSG, nfgenmsg, ruleMessage, tableMessage } from '../netlink/nftables.ts';
+import { memberMessage, NFPROTO, NFT_MSG, nfgenmsg } from '../netlink/nftables.ts';
 import type { Session } from '../netlink/session.ts';
 import { DecodeError } from '../netlink/wire.ts';
 import type { Change, Failure, Look, LookVisitor } from '../reconcile/target.ts';
@@ -94,14 +95,13 @@ function advised(failure: Failure, table: TableObject): Failure {
 export function readRuleEvents(datagram: Uint8Array, ownPortId: number, sink: EventSink): void {
   try {
     eachMessage(datagram, datagram.length, ({ type, portId }, payload) => {
-      if (portId === ownPortId || type < NFT_MSG.NEWTABLE || type > NFT_MSG.DELRULE) return;
-      const isTable = type === NFT_MSG.NEWTABLE || type === NFT_MSG.DELTABLE;
+      if (portId === ownPortId || type < NFT_MSG.NEWTABLE || type > NFT_MSG.DELSETELEM) return;
       const { family: number } = nfgenmsg.read(payload);
       payload.at -= nfgenmsg.sizeBytes;
       const family = FAMILIES.find((each) => protocolOf(each) === number);
       if (family === undefined) return;
-      // Chains and rules both begin with the name of their table, under the same number.
-      const name = isTable ? tableMessage.read(payload).attrs.name : ruleMessage.read(payload).attrs.table;
+      const { table: name } = memberMessage.read(payload).attrs;
+      if (name === PORT_TABLE) sink.hostPorts?.();
       if (name !== tableName(family)) return;
       const object: TableObject = {
         kind: 'table',

@@ -29,6 +29,8 @@ export interface HostPorts {
   readonly network: string;
   /** The path of the container's namespace. */
   readonly netns: string;
+  /** The inode of the node's own: two nodes on one machine, as in a laboratory, have ports of their own. */
+  readonly nodeNamespace: number;
   /** One of each family at most, with the length of its subnet's prefix. */
   readonly addresses: readonly { readonly ip: Ip; readonly length: number }[];
   readonly mappings: readonly PortMapping[];
@@ -69,8 +71,17 @@ export interface PortTable {
   readonly guard: boolean;
 }
 
+/** Where the plugins write hostPorts down. Gone after a reboot, like the rules in the kernel. */
+export const PORT_FOLDER = '/run/cni/hostports';
+
 /** The name of the tables. */
 export const PORT_TABLE = 'flannelette-hostports';
 
 /** By which a table is known as ours. */
 export const PORT_TABLE_COMMENT = 'hostPorts of pods';
+
+/**
+ * What came of a look at the tables: they were right, a plugin is at work on them, they were put right and what had become
+ * of them, or why they could not be.
+ */
+export type PortsLook = 'right' | 'busy' | { readonly was: string } | { readonly failed: string };

@@ -35,6 +35,7 @@ export const NFT_MSG = {
   GETSET: 0xa0a,
   NEWSETELEM: 0xa0c,
   GETSETELEM: 0xa0d,
+  DELSETELEM: 0xa0e,
   NEWGEN: 0xa0f,
   GETGEN: 0xa10,
 } as const;
@@ -67,6 +68,9 @@ export const tableMessage = netfilterMessage(
   'table',
   attrs('table', { name: [1, str], flags: [2, be32], userData: [6, bytes] }),
 );
+
+/** Of whatever is in a table, and of the table itself: all begin with its name, under one number. */
+export const memberMessage = netfilterMessage('member', attrs('member', { table: [1, str] }));
 
 // NFTA_HOOK_*; the priority is signed
 const hook = attrs('hook', { number: [1, be32], priority: [2, be32] }, 'nested');

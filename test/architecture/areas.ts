@@ -82,6 +82,16 @@ export const AREAS: Readonly<Record<string, Area>> = {
     values: ['src/agent/identity.ts', 'src/config/subnet-env.ts', 'node:fs'],
     types: ['src/agent/parts.ts', 'src/log.ts', 'src/model', 'src/store/state-file.ts'],
   },
+  'src/host-ports.ts': {
+    values: [
+      'src/model',
+      'src/agent/host-port-keeper.ts',
+      'src/clock.ts',
+      'src/cni/portmap/restore.ts',
+      'node:fs',
+    ],
+    types: ['src/agent/journal.ts'],
+  },
   'src/network.ts': { values: ['src/model', 'src/config', 'node:fs'] },
   'src/run.ts': { values: ['src', 'node:*'] },
   'src/start.ts': { values: ['src', 'ffi', 'k3s', 'arm/memory.ts'] },

@@ -5,15 +5,13 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { PORT_FOLDER } from '../../model/host-ports.ts';
 import type { Attachment } from '../address-book.ts';
 import { optionalText, type Place } from '../json.ts';
 
-/** Gone after a reboot, like the rules in the kernel. */
-export const HOST_PORTS = '/run/cni/hostports';
-
 /** The folder, which a configuration may name. */
 export function hostPortsFolder(config: Place): string {
-  return optionalText(config, 'hostPortDir') || HOST_PORTS;
+  return optionalText(config, 'hostPortDir') || PORT_FOLDER;
 }
 
 /** A colon is in no container's ID and in no name of an interface. */

@@ -5,46 +5,23 @@
  * @module
  */
 import { existsSync } from 'node:fs';
-import { type NetlinkSocket, openNetlink } from '../../../ffi/socket.ts';
 import { missingPorts, writePortTables } from '../../kernel/port-tables.ts';
 import type { HostPorts } from '../../model/host-ports.ts';
 import { FAMILIES, familyOf, type Ip } from '../../model/ip.ts';
-import { errnoName } from '../../netlink/error.ts';
-import { NETLINK_NETFILTER } from '../../netlink/nftables.ts';
 import { addressMessage, ifaddrmsg, RTM } from '../../netlink/route.ts';
-import { Session } from '../../netlink/session.ts';
 import { findConflict, planHostPorts, wantsLocalnet } from '../../plan/host-ports.ts';
 import type { Attachment } from '../address-book.ts';
 import { CniAbort, cniFailure } from '../failure.ts';
 import type { JsonObject } from '../json.ts';
-import { isNamespace } from '../namespace.ts';
+import { isNamespace, ownNamespace } from '../namespace.ts';
 import { setSysctl } from '../node-bridge.ts';
 import type { CniRequest } from '../request.ts';
 import { Rtnl, refusal } from '../rtnl.ts';
 import { forgetConnections } from './connections.ts';
 import { hasPorts, hostPortsFolder } from './folder.ts';
+import { Netfilter } from './netfilter.ts';
 import { PortBook } from './port-book.ts';
 import { addressesIn, portText, readMappings, readMasquerading } from './port-config.ts';
-
-/** What nf_tables and the table of connections are asked by. */
-class Netfilter implements Disposable {
-  readonly session: Session;
-  readonly #socket: NetlinkSocket;
-
-  constructor() {
-    const socket = openNetlink({ protocol: NETLINK_NETFILTER });
-    if (typeof socket === 'number') {
-      const details = 'hostPorts need nf_tables, with nft_chain_nat, nft_fib and nft_masq, in the kernel';
-      throw new CniAbort(cniFailure('OWN', `cannot open a netfilter socket: ${errnoName(-socket)}`, details));
-    }
-    this.#socket = socket;
-    this.session = new Session(socket);
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket.close();
-  }
-}
 
 /** Makes what the runtime asks for, which takes the place of what the container had. Nothing is half made. */
 export function addHostPorts(request: CniRequest, result: JsonObject): void {
@@ -127,7 +104,8 @@ function wantedPorts(request: CniRequest, result: JsonObject): HostPorts | undef
   }
   using rtnl = new Rtnl();
   const link = rtnl.linkTowards(addresses.find(({ ip }) => familyOf(ip) === 4)?.ip ?? first.ip) ?? '';
-  return { containerId, ifname, network, netns, addresses, mappings, ...masquerading, link };
+  const place = { network, netns, nodeNamespace: ownNamespace() };
+  return { containerId, ifname, ...place, addresses, mappings, ...masquerading, link };
 }
 
 function isOf(ports: Attachment, { containerId, ifname }: Attachment): boolean {

@@ -19,6 +19,7 @@ import {
   type Place,
 } from '../json.ts';
 import { doing, lockFolder } from '../locked-folder.ts';
+import { ownNamespace } from '../namespace.ts';
 import { portsFile, SEPARATOR } from './folder.ts';
 import { readMapping } from './port-config.ts';
 
@@ -29,14 +30,19 @@ export class PortBook implements Disposable {
   readonly #folder: string;
   readonly #lock: number;
 
-  /** Waits for the lock. Throws {@link CniAbort} if the folder cannot be used. */
-  constructor(folder: string) {
+  /** Waits for the lock, unless the caller has it already. Throws {@link CniAbort} if the folder cannot be used. */
+  constructor(folder: string, lock: number = lockFolder(folder)) {
     this.#folder = folder;
-    this.#lock = lockFolder(folder);
+    this.#lock = lock;
   }
 
-  /** All that is written down; a file that cannot be understood is nobody's. */
+  /** All of this node that is written down; a file that cannot be understood is nobody's. */
   read(): HostPorts[] {
+    const own = ownNamespace();
+    return this.#readAll().filter(({ nodeNamespace }) => nodeNamespace === own);
+  }
+
+  #readAll(): HostPorts[] {
     return doing(`read ${this.#folder}`, () => readdirSync(this.#folder)).flatMap((name) => {
       if (!name.includes(SEPARATOR)) return [];
       try {
@@ -96,6 +102,7 @@ function parse(text: string): HostPorts | undefined {
     ifname: string('ifname'),
     network: string('network'),
     netns: string('netns'),
+    nodeNamespace: optionalCount(place, 'nodeNamespace') ?? 0,
     addresses,
     mappings: optionalObjects(place, 'mappings').map(readMapping),
     mark: optionalCount(place, 'mark') ?? 0,

@@ -21,6 +21,7 @@ function ports(mappings: readonly string[], changes: Partial<HostPorts> = {}): H
     ifname: 'eth0',
     network: 'cbr0',
     netns: '/run/netns/1',
+    nodeNamespace: 1,
     addresses: [
       { ip: '10.42.1.2' as Ip, length: 24 },
       { ip: 'fd42:1::2' as Ip, length: 64 },
