@@ -6,6 +6,7 @@
 import { hostname } from 'node:os';
 import { VERSION } from './cli/version.ts';
 import { type ConfigError, describeConfigError } from './config/error.ts';
+import { keyOf } from './config/flag-values.ts';
 import { formatHelp } from './config/help.ts';
 import { parseSettings } from './config/settings.ts';
 import { createLogger } from './log.ts';
@@ -29,6 +30,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const { settings, given, notes } = parsed.value;
   const read = networkOf({ settings, given });
   if (!read.ok) return refuse(read.error);
+  const conflist = await givenConflist({ settings, given });
+  if (!conflist.ok) return refuse(conflist.error);
   const log = createLogger({ format: settings.logFormat, verbosity: settings.verbosity });
   log.info('Starting', {
     version: VERSION,
@@ -36,12 +39,22 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     backend: read.value?.network.backend.type,
   });
   for (const note of [...notes, ...(read.value?.notes ?? [])]) log.info('Configuration', { note });
-  return await runAgent({ settings, given, network: read.value?.network, log });
+  return await runAgent({ settings, given, network: read.value?.network, conflist: conflist.value, log });
 }
 
 /** flanneld has it in etcd where the leases are there, and in a file where they are in Kubernetes. */
 function networkOf(context: NetworkContext): Result<ReadNetwork | undefined, ConfigError> {
   return context.settings.leases.kind === 'etcd' ? ok(undefined) : readNetConf(context);
+}
+
+async function givenConflist({
+  settings,
+  given,
+}: NetworkContext): Promise<Result<string | undefined, ConfigError>> {
+  const { confFile } = settings.cni ?? {};
+  if (confFile === undefined) return ok(undefined);
+  const { readGivenConflist } = await import('./install/given-conflist.ts');
+  return readGivenConflist(confFile, keyOf(given, 'cni-conf-file'));
 }
 
 function refuse(error: ConfigError): number {

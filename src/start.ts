@@ -17,6 +17,7 @@ import { systemClock } from './clock.ts';
 import type { GivenFlags } from './config/flag-values.ts';
 import { keepHostPorts } from './host-ports.ts';
 import { HealthServer } from './http/server.ts';
+import type { CniInstaller } from './install/installer.ts';
 import type { UnderlayEvent } from './kernel/events.ts';
 import { FileWatch } from './kernel/file-watch.ts';
 import { processAtPort } from './kernel/process.ts';
@@ -46,6 +47,8 @@ export interface Prepared {
   readonly given: GivenFlags;
   /** `undefined` if it is kept with the leases. */
   readonly network: NetworkConfig | undefined;
+  /** The text of a conflist to install in place of ours. */
+  readonly conflist: string | undefined;
   readonly log: Logger;
 }
 
@@ -202,6 +205,7 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
   const source = store.source({ node: settings.nodeName, network });
   trimmer.worked();
   const stateFile = new StateFile(settings.stateDir);
+  const installer = await makeInstallerOf(surroundings);
   const { formerLinks, published, identity, previous } = await recall({ settings, log, stateFile, source });
   const agent: Agent = new Agent({
     version: VERSION,
@@ -228,12 +232,13 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
       // A directory that could not be locked at the start may be there by now.
       return stateFile.save({ ...identity, links, subnetEnvDigest }) ?? lock.problem();
     },
-    otherProblems: () => health.problems(),
+    otherProblems: () => [...health.problems(), ...(installer?.problems() ?? [])],
     onWork: (changes) => {
       trimmer.changed(changes);
       void health.ensure();
       subnetFile.ensure();
       hostPorts.ensure();
+      installer?.ensure();
     },
     onAlive: () => service.seen('pass'),
   });
@@ -243,6 +248,14 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
     moved: (observed, gone) => agent.moved(observed, gone),
   });
   return agent;
+}
+
+/** Who installs the CNI plugin; loaded only if somebody is to. */
+async function makeInstallerOf(surroundings: Surroundings): Promise<CniInstaller | undefined> {
+  const { cni } = surroundings.settings;
+  if (cni === undefined) return undefined;
+  const { makeInstaller } = await import('./cni-install.ts');
+  return makeInstaller({ ...surroundings, cni });
 }
 
 /** Lets the agent hear what the kernel announces. */

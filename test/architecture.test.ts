@@ -37,6 +37,8 @@ const PURE: Readonly<Record<string, readonly RegExp[]>> = {
   'src/reconcile': [IMPURE],
   'src/config': [IMPURE],
   'src/agent': [UNSEEDED],
+  'src/install/plan.ts': [IMPURE, ASYNCHRONOUS],
+  'src/install/conflist.ts': [IMPURE, ASYNCHRONOUS],
   'src/kernel': [UNSEEDED],
 };
 

@@ -27,6 +27,7 @@ export type ProblemPlace =
   | 'state'
   | 'kernel'
   | 'fight'
+  | 'cni'
   | 'events'
   | 'socket'
   | 'tcp';

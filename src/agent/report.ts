@@ -17,7 +17,7 @@ import type {
 } from '../model/status.ts';
 import type { Underlay } from '../model/underlay.ts';
 import { vxlanMtuBytes } from '../plan/vxlan.ts';
-import type { Fight } from '../reconcile/fights.ts';
+import { fightProblem } from '../reconcile/fights.ts';
 import type { Pass } from '../reconcile/pass.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { FailureKind } from '../reconcile/target.ts';
@@ -73,15 +73,6 @@ export function fightProblems(reconciler: Reconciler): {
       .slice(0, FIGHTS_MAX)
       .map(fightProblem);
   return { waiting: problems(true), inPlace: problems(false) };
-}
-
-function fightProblem({ object, fate, by, repairs, withinMs }: Fight): Problem {
-  const who = by === undefined ? 'Something else' : `Something else (${by})`;
-  const often = `${repairs} times within ${Math.ceil(withinMs / 1000)} s`;
-  return problem(
-    'fight',
-    `${who} ${fate} ${object} again and again, ${often}; it is put right less often now`,
-  );
 }
 
 /** The failure that has stood longest, for the log; the status has them all. */

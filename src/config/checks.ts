@@ -30,6 +30,11 @@ export function checkPath(check: Check, name: FlagNameOf<'string'>): string {
   return `${check.cwd.replace(/\/+$/, '')}/${value.replace(/^(?:\.\/+)+/, '')}`;
 }
 
+/** The same, or `undefined` if the flag is empty. */
+export function checkOptionalPath(check: Check, name: FlagNameOf<'string'>): string | undefined {
+  return textOf(check.given, name) === '' ? undefined : checkPath(check, name);
+}
+
 /** An absolute path that does not name a directory by its form. */
 export function checkFile(check: Check, name: FlagNameOf<'string'>): string {
   const value = textOf(check.given, name);

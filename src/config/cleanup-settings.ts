@@ -13,12 +13,12 @@ import type { ConfigError } from './error.ts';
 import { type GivenFlags, textOf, withoutSecret } from './flag-values.ts';
 import type { Flag } from './flags.ts';
 import { pathConflict } from './paths.ts';
-import { checkNodeName, pathsOf, type SettingsInput } from './settings.ts';
+import { checkCni, checkNodeName, pathsOf, type SettingsInput } from './settings.ts';
 import { givenEtcd, givenKube } from './store.ts';
 
 /** Where the agent of this node keeps things, and what is to be done about them. */
 export interface CleanupSettings
-  extends Pick<Settings, 'nodeName' | 'netConfigPath' | 'subnetFile' | 'stateDir' | 'socketPath'> {
+  extends Pick<Settings, 'nodeName' | 'netConfigPath' | 'subnetFile' | 'stateDir' | 'socketPath' | 'cni'> {
   /** `undefined` if none was named: then no lease is looked for. */
   readonly leaseDb: string | undefined;
   /** `undefined` if no flag of etcd's was given. */
@@ -77,6 +77,7 @@ function readCleanupSettings(input: SettingsInput): Result<ParsedCleanup, Config
     subnetFile: checkFile(check, 'subnet-file'),
     stateDir: checkPath(check, 'state-dir'),
     socketPath: checkSocket(check),
+    cni: checkCni(check),
     leaseDb: textOf(given.value, 'lease-db') === '' ? undefined : checkFile(check, 'lease-db'),
     etcd: givenEtcd(check),
     kube: givenKube(check, input.env),

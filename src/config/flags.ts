@@ -141,6 +141,21 @@ const SECTIONS = [
     ],
   },
   {
+    title: 'CNI, for the container runtime of the node',
+    support: 'acted-on',
+    flags: [
+      ['install-cni', on, '', 'install the plugin and its configuration, and keep them there'],
+      ['cni-conf-dir', text(''), 'DIR', 'of its configurations; if empty, the one that containerd is told'],
+      ['cni-bin-dir', text(''), 'DIR', 'of its plugins; if empty, the one that containerd is told'],
+      [
+        'cni-conf-file',
+        text(''),
+        'FILE',
+        'conflist to install in place of the own (K3s: --flannel-cni-conf)',
+      ],
+    ],
+  },
+  {
     title: 'Health',
     support: 'acted-on',
     flags: [

@@ -29,8 +29,8 @@ interface Place {
 
 /** SQLite's own files (its `tempfiles.html`), and the one that is touched after a commit. */
 const DATABASE_SUFFIXES = ['-wal', '-shm', '-journal', '-changed'] as const;
-/** What the agent keeps in the state directory: itself, and the last good leases. */
-const STATE_FILES = ['node.json', 'leases.tsv'] as const;
+/** What the agent keeps in the state directory: itself, the last good leases, and what it has installed for CNI. */
+const STATE_FILES = ['node.json', 'leases.tsv', 'cni.json'] as const;
 
 /** The first path that is that of another file too, or lies below one as if that were a directory. */
 export function pathConflict(given: GivenFlags, paths: Paths): ConfigError | undefined {

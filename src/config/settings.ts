@@ -6,13 +6,14 @@
 
 import { isNodeName, NODE_NAME_LENGTH_MAX } from '../model/node-name.ts';
 import { fail, ok, type Result } from '../model/result.ts';
-import type { LeaseStoreSettings, Settings } from '../model/settings.ts';
+import type { CniSettings, LeaseStoreSettings, Settings } from '../model/settings.ts';
 import { parseArguments } from './arguments.ts';
 import {
   type Check,
   checkAddress,
   checkFile,
   checkInterfaces,
+  checkOptionalPath,
   checkPath,
   checkPatterns,
   checkSocket,
@@ -98,6 +99,7 @@ function checkedSettings(check: Check, input: SettingsInput): Settings {
     subnetFile: checkFile(check, 'subnet-file'),
     stateDir: checkPath(check, 'state-dir'),
     socketPath: checkSocket(check),
+    cni: checkCni(check),
     leases,
     interfaceChoice: {
       names: checkInterfaces(check),
@@ -115,6 +117,17 @@ function checkedSettings(check: Check, input: SettingsInput): Settings {
     healthzPort: intOf(given, 'healthz-port'),
     logFormat: textOf(given, 'log-format') === 'json' ? 'json' : 'logfmt',
     verbosity: intOf(given, 'v'),
+  };
+}
+
+/** Where the CNI plugin is installed; `undefined` if it is not. */
+export function checkCni(check: Check): CniSettings | undefined {
+  const { given } = check;
+  if (!boolOf(given, 'install-cni')) return undefined;
+  return {
+    confDir: checkOptionalPath(check, 'cni-conf-dir'),
+    binDir: checkOptionalPath(check, 'cni-bin-dir'),
+    confFile: textOf(given, 'cni-conf-file') === '' ? undefined : checkFile(check, 'cni-conf-file'),
   };
 }
 

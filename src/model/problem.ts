@@ -50,6 +50,11 @@ export const REMEDIES = {
     'Stop the other agent or give this one its own NODE_NAME, --state-dir and --socket; it takes over by itself',
   'state-unwritable': 'Make the state directory writable (--state-dir) and check for a full disk',
   'file-unwritable': 'Check the directory permissions and for a full or read-only disk',
+  'cni-not-installed':
+    'Make the directory writable (systemd: ReadWritePaths=; container: a hostPath), name another with --cni-bin-dir and --cni-conf-dir, or install by hand and give --install-cni=false',
+  'cni-plugin-missing':
+    'Install the plugin named here (Debian: containernetworking-plugins), or take it out of --cni-conf-file',
+  'cni-config-before': 'Move the other configuration away if pods are to use flannelette',
   'health-unavailable': 'Another program holds the port or socket: change healthz-port or --socket',
   'peer-pending': 'Wait a moment; the peer is being programmed',
 } as const;

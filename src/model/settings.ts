@@ -63,6 +63,14 @@ export interface KubeStoreSettings {
 /** Where leases are kept. */
 export type LeaseStoreSettings = SqliteStoreSettings | EtcdStoreSettings | KubeStoreSettings;
 
+/** Where the CNI plugin is installed. A directory that is not named is found out. */
+export interface CniSettings {
+  readonly confDir: string | undefined;
+  readonly binDir: string | undefined;
+  /** A conflist to install as it is. */
+  readonly confFile: string | undefined;
+}
+
 /** Everything that the agent is told from outside, except net-conf.json. */
 export interface Settings {
   /** Empty only until the pod in {@link KubeStoreSettings} has been asked about. */
@@ -71,6 +79,8 @@ export interface Settings {
   readonly subnetFile: string;
   readonly stateDir: string;
   readonly socketPath: string;
+  /** `undefined` if nothing is to be installed. */
+  readonly cni: CniSettings | undefined;
   readonly leases: LeaseStoreSettings;
   readonly interfaceChoice: InterfaceChoice;
   readonly ipMasq: boolean;

@@ -7,6 +7,7 @@
  * @module
  */
 import { describe, type KernelObject, type Key, keyOf } from '../model/objects.ts';
+import { type Problem, problem } from '../model/problem.ts';
 import { isDispensable } from '../model/traffic-rules.ts';
 import type { Change } from './target.ts';
 
@@ -54,6 +55,16 @@ interface Count {
   noticed: { readonly repairs: number; readonly withinMs: number } | undefined;
   delayMs: number;
   isWaiting: boolean;
+}
+
+/** What there is to tell about a fight. */
+export function fightProblem({ object, fate, by, repairs, withinMs }: Fight): Problem {
+  const who = by === undefined ? 'Something else' : `Something else (${by})`;
+  const often = `${repairs} times within ${Math.ceil(withinMs / 1000)} s`;
+  return problem(
+    'fight',
+    `${who} ${fate} ${object} again and again, ${often}; it is put right less often now`,
+  );
 }
 
 /** Repairs by object, and what follows from them. */

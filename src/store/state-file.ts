@@ -72,7 +72,7 @@ export function digestOf(text: string): string {
 
 /** Whether a file of this name in a state directory is one that this program makes there. */
 export function isStateFileName(name: string): boolean {
-  return /^(?:node\.json|leases\.tsv)(?:\.corrupt|\.\d+\.tmp)?$/.test(name);
+  return /^(?:node\.json|leases\.tsv|cni\.json)(?:\.corrupt|\.\d+\.tmp)?$/.test(name);
 }
 
 function stateFileOf(directory: string): string {

@@ -63,6 +63,17 @@ export const AREAS: Readonly<Record<string, Area>> = {
       'node:*',
     ],
   },
+  'src/install': {
+    values: [
+      'src/model',
+      'src/config',
+      'src/reconcile/fights.ts',
+      'src/store/state-file.ts',
+      'src/write-file.ts',
+      'valibot',
+      'node:*',
+    ],
+  },
   // What every part may use, and what belongs to none.
   'src/clock.ts': { values: ['src/model'] },
   'src/log.ts': { values: ['src/model', 'node:fs'] },
@@ -91,6 +102,10 @@ export const AREAS: Readonly<Record<string, Area>> = {
       'node:fs',
     ],
     types: ['src/agent/journal.ts'],
+  },
+  'src/cni-install.ts': {
+    values: ['src/model', 'src/install', 'src/kernel/directory-watch.ts', 'src/clock.ts', 'node:fs'],
+    types: ['src/agent/journal.ts', 'src/log.ts'],
   },
   'src/network.ts': { values: ['src/model', 'src/config', 'node:fs'] },
   'src/run.ts': { values: ['src', 'node:*'] },

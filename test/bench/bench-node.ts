@@ -46,6 +46,7 @@ export class BenchNode implements Disposable {
       'state-dir': this.path('state'),
       socket: this.path('agent.sock'),
       iface: 'eth0',
+      'install-cni': 'false',
     };
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
     const { PATH = '' } = process.env;

@@ -27,6 +27,7 @@ const SETTINGS: Settings = {
   subnetFile: '',
   stateDir: '',
   socketPath: '',
+  cni: undefined,
   leases: { kind: 'sqlite', path: '' },
   interfaceChoice: {
     names: [],

@@ -34,6 +34,7 @@ test('flannelette cleanup makes no database and no directory where there are non
   writeFileSync(at('empty.db'), '');
   for (const database of ['none/leases.db', 'empty.db']) {
     const flags = ['--lease-db', at(database), '--state-dir', at('state'), '--subnet-file', at('subnet.env')];
+    flags.push('--install-cni=false');
     const command = [EXECUTABLE, 'cleanup', '--dry-run', '--socket', at('agent.sock'), ...flags];
     const { status, stdout } = runProgram(command, { cwd: scratch.path });
     expect({ status, first: stdout.split('\n')[0] }).toEqual({ status: 0, first: '# Nothing to remove' });

@@ -14,7 +14,14 @@ test('the annotations of the Node go, and with them the peers of all others; wha
   const { directory } = one.agent;
   const clean = async (...more: readonly string[]) => {
     const places = ['--state-dir', `${directory}/state`, '--subnet-file', `${directory}/subnet.env`];
-    const args = [...more, ...kube.lab.site.storeArguments, ...places, '--socket', `${directory}/agent.sock`];
+    const args = [
+      ...more,
+      ...kube.lab.site.storeArguments,
+      ...places,
+      '--socket',
+      `${directory}/agent.sock`,
+      '--install-cni=false',
+    ];
     const { PATH = '' } = process.env;
     const env = { PATH, NODE_NAME: one.name };
     const child = inNetns(one.space.netns, () =>

@@ -51,7 +51,8 @@ function goodFlags(netConf = join(lab.directory, 'net-conf.json')): string[] {
   const at = (name: string) => join(lab.directory, name);
   const flags = { 'net-config-path': netConf, 'lease-db': at('leases.db'), 'subnet-file': at('subnet.env') };
   const rest = { 'state-dir': at('state'), socket: at('agent.sock'), iface: 'eth0' };
-  return Object.entries({ ...flags, ...rest }).flatMap(([name, value]) => [`--${name}`, value]);
+  const places = Object.entries({ ...flags, ...rest }).flatMap(([name, value]) => [`--${name}`, value]);
+  return ['--install-cni=false', ...places];
 }
 
 function expectRefused({ status, stdout, stderr }: Outcome, ...parts: readonly string[]): void {
@@ -88,6 +89,11 @@ test.each([
   },
   { args: ['--net-config-path=/dev/zero'], parts: ['net-config-path', '/dev/zero', 'not a regular file'] },
   { args: ['--net-config-path=/proc/self/mem'], parts: ['net-config-path', '/proc/self/mem'] },
+  { args: ['--install-cni=maybe'], parts: ['install-cni', "'maybe'", 'true'] },
+  { args: ['--cni-bin-dir'], parts: ['cni-bin-dir', 'no value', 'DIR'] },
+  { args: ['--cni-conf-dir'], parts: ['cni-conf-dir', 'no value', 'DIR'] },
+  { args: ['--install-cni', '--cni-conf-file=/none'], parts: ['cni-conf-file', '/none', 'ENOENT'] },
+  { args: ['--install-cni', '--cni-conf-file=/etc/hostname'], parts: ['cni-conf-file', 'plugins'] },
   { args: ['--healthz-ip=localhost'], parts: ['healthz-ip', "'localhost'", 'address'] },
   { args: ['--socket=/tmp/'], parts: ['socket', "'/tmp/'", 'file'] },
   { args: [`--socket=/${'x'.repeat(107)}`], parts: ['socket', '107 bytes'] },

@@ -42,7 +42,16 @@ async function statusWith(flags: readonly string[]): Promise<StatusDocument> {
     at('state'),
   ];
   const netConf = ['--net-config-path', join(lab.directory, 'net-conf.json')];
-  const command = [EXECUTABLE, 'run', ...netConf, ...files, '--socket', at('agent.sock'), ...flags];
+  const command = [
+    EXECUTABLE,
+    'run',
+    ...netConf,
+    ...files,
+    '--socket',
+    at('agent.sock'),
+    '--install-cni=false',
+    ...flags,
+  ];
   const { PATH = '' } = process.env;
   const agent = inNetns(lab.node(1).space.netns, () =>
     Bun.spawn(['setpriv', '--pdeathsig', 'KILL', '--', ...command], {

@@ -36,7 +36,7 @@ export function agentFlags(lab: Lab, node: LabNode): string[] {
   return [
     ...lab.site.storeArguments,
     ...['--subnet-file', join(directory, 'subnet.env'), '--state-dir', join(directory, 'state')],
-    ...['--socket', join(directory, 'agent.sock'), '--iface', 'eth0'],
+    ...['--socket', join(directory, 'agent.sock'), '--iface', 'eth0', '--install-cni=false'],
   ];
 }
 

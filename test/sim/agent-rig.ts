@@ -168,6 +168,7 @@ export class AgentRig {
         subnetFile: '/run/flannel/subnet.env',
         stateDir: '',
         socketPath: '',
+        cni: undefined,
         leases: { kind: 'sqlite', path: '' },
         interfaceChoice: {
           names: [],

@@ -166,6 +166,8 @@ export class Agent {
       ...['--state-dir', join(this.directory, 'state')],
       ...['--socket', this.socketPath],
       ...['--iface', UNDERLAY_LINK],
+      // The usual directories of CNI are the machine's, not a node's.
+      '--install-cni=false',
     ];
   }
 

@@ -24,6 +24,7 @@ const DEFAULTS: CleanupSettings = {
   subnetFile: '/run/flannel/subnet.env',
   stateDir: '/var/lib/flannelette',
   socketPath: '/run/flannelette/agent.sock',
+  cni: { confDir: undefined, binDir: undefined, confFile: undefined },
   leaseDb: undefined,
   etcd: undefined,
   kube: undefined,
@@ -58,6 +59,11 @@ test.each([
   [['--dry-run'], { dryRun: true }],
   [['-dry-run', '-adopt=true', '--json'], { dryRun: true, adopt: true, json: true }],
   [['--dry-run', '--dry-run=false'], { dryRun: false }],
+  [['--install-cni=false', '--cni-bin-dir=/b'], { cni: undefined }],
+  [
+    ['--cni-bin-dir=/b', '--cni-conf-dir=c', '--cni-conf-file=f'],
+    { cni: { confDir: '/work/c', binDir: '/b', confFile: '/work/f' } },
+  ],
   [['--lease-db', 'l.db'], { leaseDb: '/work/l.db' }],
   [
     ['--state-dir=/s', '--subnet-file=/f', '--socket=/k', '--net-config-path=/n'],

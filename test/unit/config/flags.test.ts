@@ -43,6 +43,10 @@ const OURS: readonly (readonly [name: string, type: string, fallback: FlagValue]
   ['state-dir', 'string', '/var/lib/flannelette'],
   ['socket', 'string', '/run/flannelette/agent.sock'],
   ['log-format', 'string', 'logfmt'],
+  ['install-cni', 'bool', true],
+  ['cni-conf-dir', 'string', ''],
+  ['cni-bin-dir', 'string', ''],
+  ['cni-conf-file', 'string', ''],
 ];
 
 describe('FLAGS', () => {

@@ -35,6 +35,7 @@ test('parseSettings() has a default for everything', () => {
     subnetFile: '/run/flannel/subnet.env',
     stateDir: '/var/lib/flannelette',
     socketPath: '/run/flannelette/agent.sock',
+    cni: { confDir: undefined, binDir: undefined, confFile: undefined },
     leases: { kind: 'sqlite', path: '/l.db' },
     interfaceChoice: {
       names: [],
