@@ -74,7 +74,9 @@ export function isOwnLink(path: string): boolean {
 export function findConflist(path: string, { conflists }: InstallRecord): Findings['conflist'] {
   const text = readText(path);
   if (text === undefined) return undefined;
-  return { text, own: isOwnConflist(text) || conflists[path] === digestOf(text) };
+  // One that is just being written in place is empty, and nobody's.
+  const isNothing = text.trim() === '';
+  return { text, own: isNothing || isOwnConflist(text) || conflists[path] === digestOf(text) };
 }
 
 /** Also false on a file system that is mounted `noexec` (access(2)). */
