@@ -88,7 +88,7 @@ test(
     writeFileSync(cni.at('conf', CONFLIST), '{"name":"cbr0","plugins":[{"type":"flannelette"}]}');
     await eventually(() => expect(readFileSync(cni.at('conf', CONFLIST), 'utf8')).toContain('portMappings'));
     // An edit of ours is not what was there before.
-    expect(readdirSync(cni.at('conf'))).toEqual([CONFLIST]);
+    await eventually(() => expect(readdirSync(cni.at('conf'))).toEqual([CONFLIST]));
     for (const name of NAMES) rmSync(cni.at('bin', name));
     await cni.installed();
     rmSync(cni.at('conf'), { recursive: true });
