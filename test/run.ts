@@ -41,6 +41,12 @@ const TIERS: Readonly<Record<string, Tier>> = {
   exe: { path: 'exe', executable: true },
   net: { path: 'net', executable: true, network: true },
   kube: { path: 'kube', executable: true, network: true, preparation: 'test/kube/prepare.ts' },
+  containerd: {
+    path: 'containerd',
+    executable: true,
+    network: true,
+    preparation: 'test/containerd/prepare.ts',
+  },
 };
 
 /** Many times what the slowest tier takes; a tier that needs more hangs. */

@@ -5,12 +5,7 @@
  *
  * @module
  */
-import { BinariesMissing, prepareBinaries } from './binaries.ts';
+import { runPreparation } from '../go-programs.ts';
+import { prepareBinaries } from './binaries.ts';
 
-try {
-  await prepareBinaries((text) => process.stderr.write(text));
-} catch (error) {
-  if (!(error instanceof BinariesMissing)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
+await runPreparation(prepareBinaries);

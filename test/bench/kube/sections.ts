@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { BinariesMissing, findBinaries } from '../../kube/binaries.ts';
+import { BinariesMissing } from '../../go-programs.ts';
+import { findBinaries } from '../../kube/binaries.ts';
 import { lacking, type Row } from '../row.ts';
 import { kubeAwayRows } from './away.ts';
 import { kubeChangeRows, kubeStormRows } from './change.ts';

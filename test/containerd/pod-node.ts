@@ -1,0 +1,225 @@
+/**
+ * A node that runs pods: beside its network it has files, mounts and processes of its own, Debian's containerd, and an
+ * agent. Whatever the three write where they write on a machine goes with the node.
+ *
+ * @module
+ */
+import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { inNetns, openNetnsAt } from '../../ffi/netns.ts';
+import { Agent, type Site } from '../../src/cli/demo/agents.ts';
+import type { Pod } from '../../src/cli/demo/pods.ts';
+import type { NodeSpace } from '../../src/cli/demo/topology.ts';
+import { type Family, familyOf, type Ip, parseIp } from '../../src/model/ip.ts';
+import { eventually } from '../net/agent-support.ts';
+import { EXECUTABLE } from '../net/lab.ts';
+import { Cri, type PortMapping, type SandboxConfig } from './cri.ts';
+import { IMAGE, writeImage } from './image.ts';
+
+/**
+ * The first process of a node: what is written below these folders is kept in memory, over what the machine has
+ * there. Its end is that of everything on the node.
+ */
+const BOOT = `set -e
+mount -t tmpfs tmpfs "$1"
+for folder in etc opt var/lib; do
+  mkdir -p "$1/upper/$folder" "$1/work/$folder"
+  options="lowerdir=/$folder,upperdir=$1/upper/$folder,workdir=$1/work/$folder"
+  mount -t overlay overlay -o "$options" "/$folder"
+done
+mkdir -p /var/lib/containerd
+for folder in /run /var/lib/containerd; do mount -t tmpfs tmpfs "$folder"; done
+echo up
+while sleep 1; do :; done
+`;
+
+/** Where containerd looks for plugins and their configuration unless told otherwise. */
+export const PLUGINS = '/opt/cni/bin';
+export const CONFIGURATIONS = '/etc/cni/net.d';
+
+const SOCKET = '/run/containerd/containerd.sock';
+
+/** A pod that containerd runs. It is removed as a kubelet does: `await using pod = await node.runPod()`. */
+export interface CriPod extends Pod, AsyncDisposable {
+  readonly id: string;
+  readonly config: SandboxConfig;
+}
+
+/** A node: `await using node = await PodNode.boot(lab.node(1).space, lab.site)`. */
+export class PodNode implements AsyncDisposable {
+  readonly space: NodeSpace;
+  /** For logs and for what a test writes, which outlives the node. */
+  readonly directory: string;
+  readonly cri: Cri;
+  readonly #site: Site;
+  readonly #init: Bun.Subprocess<'ignore', 'pipe', 'inherit'>;
+  readonly #pid: number;
+  #agent: Agent | undefined;
+  #containerd: Bun.Subprocess | undefined;
+  #hasImage = false;
+  #pods = 0;
+
+  private constructor(space: NodeSpace, { site, init, pid }: Booted) {
+    this.space = space;
+    this.#site = site;
+    this.#init = init;
+    this.#pid = pid;
+    this.directory = join(site.directory, space.name);
+    this.cri = new Cri(this.path(SOCKET));
+  }
+
+  /** Makes the node; neither agent nor containerd run yet. */
+  static async boot(space: NodeSpace, site: Site): Promise<PodNode> {
+    const disk = join(site.directory, space.name, 'disk');
+    mkdirSync(disk, { recursive: true });
+    const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+    const command = [
+      'setpriv',
+      '--pdeathsig',
+      'KILL',
+      'unshare',
+      ...namespaces,
+      'sh',
+      '-c',
+      BOOT,
+      'init',
+      disk,
+    ];
+    const init = inNetns(space.netns, () => Bun.spawn(command, { stdio: ['ignore', 'pipe', 'inherit'] }));
+    const { value } = await init.stdout.getReader().read();
+    if (value === undefined) throw new Error(`${space.name} does not come up`);
+    return new PodNode(space, { site, init, pid: onlyChild(init.pid) });
+  }
+
+  /** Where this process finds a file of the node. */
+  path(file: string): string {
+    return `/proc/${this.#pid}/root${file}`;
+  }
+
+  /** Writes a file of the node. */
+  write(file: string, text: string): void {
+    mkdirSync(dirname(this.path(file)), { recursive: true });
+    writeFileSync(this.path(file), text);
+  }
+
+  /** Makes the executable a CNI plugin under these names. */
+  installPlugins(names: readonly string[]): void {
+    mkdirSync(this.path(PLUGINS), { recursive: true });
+    for (const name of names) symlinkSync(EXECUTABLE, this.path(`${PLUGINS}/${name}`));
+  }
+
+  /** The agent that was started last. */
+  get agent(): Agent {
+    if (this.#agent === undefined) throw new Error(`No agent was started on ${this.space.name}`);
+    return this.#agent;
+  }
+
+  /** Starts an agent, which writes where a node's agent writes. */
+  startAgent(flags: readonly string[] = ['--ip-masq']): Agent {
+    // It stays among the processes of this machine, which the node's own /proc does not have.
+    const proc = ['unshare', '--mount', 'sh', '-c', 'mount -t proc proc /proc && exec "$@"', 'sh'];
+    const command = ['nsenter', '--target', `${this.#pid}`, '--mount', '--', ...proc, ...this.#site.command];
+    this.#agent = new Agent(this.space, { ...this.#site, command }, { arguments: flags });
+    return this.#agent;
+  }
+
+  /** Starts containerd and waits until it answers. */
+  async startContainerd(): Promise<void> {
+    const config = '/etc/containerd/config.toml';
+    this.write(config, CONTAINERD_CONFIG);
+    const log = openSync(join(this.directory, 'containerd.log'), 'a');
+    const command = this.#entering(['containerd', '--config', config]);
+    this.#containerd = inNetns(this.space.netns, () => Bun.spawn(command, { stdio: ['ignore', log, log] }));
+    closeSync(log);
+    await eventually(() => this.cri.condition('RuntimeReady'));
+    if (this.#hasImage) return;
+    const archive = join(this.directory, 'image.tar');
+    writeImage(archive);
+    this.run(['ctr', '--namespace', 'k8s.io', 'images', 'import', archive]);
+    this.#hasImage = true;
+  }
+
+  /** Ends containerd; its pods go on. */
+  async stopContainerd(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (this.#containerd === undefined) throw new Error(`No containerd was started on ${this.space.name}`);
+    process.kill(onlyChild(this.#containerd.pid), signal);
+    await this.#containerd.exited;
+  }
+
+  /** Runs a command on the node and gives back what it prints; throws if it fails. */
+  run(command: readonly string[], environment: Readonly<Record<string, string>> = {}): string {
+    const env = { ...process.env, ...environment };
+    const { exitCode, stdout, stderr } = inNetns(this.space.netns, () =>
+      Bun.spawnSync(this.#entering(command), { env, stdin: 'ignore', stderr: 'pipe' }),
+    );
+    if (exitCode === 0) return stdout.toString();
+    throw new Error(`'${command.join(' ')}' ended with ${exitCode}: ${stdout}${stderr}`);
+  }
+
+  /** Starts a pod. */
+  async runPod({ ports = [] }: { ports?: readonly PortMapping[] } = {}): Promise<CriPod> {
+    const name = `pod-${++this.#pods}`;
+    const config: SandboxConfig = {
+      metadata: { name, uid: `${this.space.name}-${name}`, namespace: 'default' },
+      port_mappings: ports,
+      linux: { cgroup_parent: this.#cgroup },
+    };
+    const id = await this.cri.runPod(config);
+    const status = await this.cri.podStatus(id);
+    const ips = new Map<Family, Ip>();
+    for (const ip of status.ips.map(parseIp)) if (ip !== undefined) ips.set(familyOf(ip), ip);
+    // As an absolute link /var/run would lead out of the node.
+    const netns = openNetnsAt(this.path(status.netns.replace(/^\/var\/run\//, '/run/')));
+    return {
+      ...{ id, config, node: this.space, netns, ips },
+      [Symbol.dispose]: () => netns.close(),
+      [Symbol.asyncDispose]: async () => {
+        netns.close();
+        await this.cri.removePod(id);
+      },
+    };
+  }
+
+  /** Starts a container in a pod that runs a line of shell, and gives back its ID. */
+  runContainer(pod: CriPod, line: string): Promise<string> {
+    return this.cri.runContainer(pod, { image: IMAGE, command: ['/bin/sh', '-c', line] });
+  }
+
+  /** Ends everything on the node, as pulling the plug would, and takes its cgroups away. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#agent?.ended === false) await this.#agent.stop('SIGKILL');
+    this.#init.kill('SIGKILL');
+    await Promise.all([this.#init.exited, this.#containerd?.exited]);
+    const find = ['find', '/sys/fs/cgroup', '-depth', '-type', 'd', '-path', `*${this.#cgroup}*`];
+    await eventually(() => {
+      const { stderr } = Bun.spawnSync([...find, '-exec', 'rmdir', '{}', '+'], { stderr: 'pipe' });
+      if (stderr.length > 0) throw new Error(stderr.toString());
+    });
+  }
+
+  /** Below it are the cgroups of all pods. */
+  get #cgroup(): string {
+    return `/flannelette-${process.pid}-${this.space.name}`;
+  }
+
+  #entering(command: readonly string[]): string[] {
+    return ['nsenter', '--target', `${this.#pid}`, '--mount', '--pid', '--', ...command];
+  }
+}
+
+interface Booted {
+  readonly site: Site;
+  readonly init: Bun.Subprocess<'ignore', 'pipe', 'inherit'>;
+  readonly pid: number;
+}
+
+const CONTAINERD_CONFIG = `version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "${IMAGE}"
+  restrict_oom_score_adj = true
+`;
+
+/** The process that a program which stays as its parent has started. */
+function onlyChild(pid: number): number {
+  return Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'), 10);
+}

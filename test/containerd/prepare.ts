@@ -1,0 +1,11 @@
+/**
+ * Builds what the tests with containerd need, unless it is there. Silent and quick if it is.
+ *
+ *     bun test/containerd/prepare.ts
+ *
+ * @module
+ */
+import { runPreparation } from '../go-programs.ts';
+import { prepareBinaries } from './binaries.ts';
+
+await runPreparation(prepareBinaries);
