@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isPortTable, PORT_TABLE } from '../model/host-ports.ts';
 import { FAMILIES, type Family } from '../model/ip.ts';
 import { type RuleChain, type TableObject, tableDifference, tableName } from '../model/traffic-rules.ts';
 import type { Infer } from '../netlink/codec.ts';
@@ -49,7 +50,10 @@ export function tableOwner({ family, name, comment, chains }: TableObject): Owne
   return chains.every(isShaped) ? 'ours' : 'alien';
 }
 
-/** The tables that have our names, whosever they are. A kernel without nf_tables has none. */
+/**
+ * The tables that have our names, whosever they are; those of hostPorts, which are the plugin's, without what is in them. A
+ * kernel without nf_tables has none.
+ */
 export function readTables(session: Session): readonly TableObject[] | NetlinkError {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const before = readGeneration(session);
@@ -59,6 +63,9 @@ export function readTables(session: Session): readonly TableObject[] | NetlinkEr
       const table = readTable(session, family);
       if (table !== undefined && 'errno' in table) return table;
       if (table !== undefined) tables.push(table);
+      const ports = readHead(session, family, PORT_TABLE);
+      if (ports !== undefined && 'errno' in ports) return ports;
+      if (ports !== undefined) tables.push({ ...ports, chains: [] });
     }
     if (readGeneration(session) === before) return tables;
   }
@@ -78,6 +85,11 @@ export function writeTable(session: Session, table: TableObject): NetlinkError |
 
 /** Removes the table, unless it is somebody else's. */
 export function removeTable(session: Session, table: TableObject): NetlinkError | undefined {
+  if (isPortTable(table)) {
+    const failures = session.transact([batch('BEGIN'), deleteTable(table), batch('END')]);
+    const [error] = failures.values();
+    return error?.errno === ERRNO.ENOENT ? undefined : error;
+  }
   return change(session, table, (found) => (found === undefined ? [] : [deleteTable(found)]));
 }
 
@@ -126,27 +138,27 @@ function readGeneration(session: Session): number | NetlinkError {
 }
 
 function readTable(session: Session, family: Family): TableObject | NetlinkError | undefined {
-  const name = tableName(family);
-  const header = headerOf(family);
-  let table: Infer<typeof tableMessage> | undefined;
-  const error = session.ask(
-    { type: NFT_MSG.GETTABLE, flags: 0, codec: tableMessage, value: { header, attrs: { name } } },
-    tableMessage,
-    (message) => {
-      table = message;
-    },
-  );
-  if (error !== undefined) return error.errno === ERRNO.ENOENT ? undefined : error;
+  const head = readHead(session, family, tableName(family));
+  if (head === undefined || 'errno' in head) return head;
   const chains = readChains(session, family);
-  if ('errno' in chains) return chains;
-  return {
-    kind: 'table',
-    family,
-    name,
-    comment: commentOf(table?.attrs.userData),
-    dormant: ((table?.attrs.flags ?? 0) & DORMANT) !== 0,
-    chains,
-  };
+  return 'errno' in chains ? chains : { ...head, chains };
+}
+
+/** A table without what is in it. */
+function readHead(
+  session: Session,
+  family: Family,
+  name: string,
+): Omit<TableObject, 'chains'> | NetlinkError | undefined {
+  const value = { header: headerOf(family), attrs: { name } };
+  let table: Infer<typeof tableMessage> | undefined;
+  const request = { type: NFT_MSG.GETTABLE, flags: 0, codec: tableMessage, value };
+  const error = session.ask(request, tableMessage, (message) => {
+    table = message;
+  });
+  if (error !== undefined) return error.errno === ERRNO.ENOENT ? undefined : error;
+  const dormant = ((table?.attrs.flags ?? 0) & DORMANT) !== 0;
+  return { kind: 'table', family, name, comment: commentOf(table?.attrs.userData), dormant };
 }
 
 function readChains(session: Session, family: Family): readonly RuleChain[] | NetlinkError {

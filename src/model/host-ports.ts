@@ -4,7 +4,7 @@
  * @module
  */
 import type { Family, Ip } from './ip.ts';
-import type { TrafficRule } from './traffic-rules.ts';
+import type { TableObject, TrafficRule } from './traffic-rules.ts';
 
 /** By their numbers (`linux/in.h`: IPPROTO_*). */
 export const PROTOCOL_NUMBERS = { tcp: 6, udp: 17, sctp: 132 } as const;
@@ -85,3 +85,8 @@ export const PORT_TABLE_COMMENT = 'hostPorts of pods';
  * of them, or why they could not be.
  */
 export type PortsLook = 'right' | 'busy' | { readonly was: string } | { readonly failed: string };
+
+/** Whether a table of nf_tables is one of ours for hostPorts. */
+export function isPortTable({ name, comment }: Pick<TableObject, 'name' | 'comment'>): boolean {
+  return name === PORT_TABLE && comment === PORT_TABLE_COMMENT;
+}

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { isPortTable } from '../model/host-ports.ts';
 import { type Prefix, prefixBase, prefixCovers } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
 import { describe, type LinkObject, ROUTE_PROTOCOL, type RouteObject } from '../model/objects.ts';
@@ -97,6 +98,7 @@ function judgeTables(
     if (flanneld !== undefined) return flanneldRuns(flanneld);
     if (successor !== undefined)
       return `flanneld uses it or has left it (${describe(successor)}); --adopt takes it`;
+    if (isPortTable(table)) return undefined;
     const isOurs = hasMark(table) || (table.chains.length > 0 && isDispensable(table) && !isFlannelds);
     return isOurs ? undefined : FLANNELDS_TABLE;
   };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isPortTable } from '../model/host-ports.ts';
 import type { FdbObject, LinkObject, NeighbourObject, RouteObject } from '../model/objects.ts';
 import { fail, ok, type Result } from '../model/result.ts';
 import type { TableObject } from '../model/traffic-rules.ts';
@@ -30,7 +31,7 @@ export function lookForLeftovers(
       if (object.kind === 'neighbour' || object.kind === 'fdb') entries.set(JSON.stringify(object), object);
     }) ??
     target.observe('rules', { claims, probe: [] }, ({ object, owner }) => {
-      if (object.kind === 'table' && owner === 'ours') tables.push(object);
+      if (object.kind === 'table' && (owner === 'ours' || isPortTable(object))) tables.push(object);
     });
   if (failure !== undefined) return fail(failure);
   return ok({

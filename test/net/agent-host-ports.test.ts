@@ -3,6 +3,7 @@ import { expect, test } from 'bun:test';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, JSON_LOG, readLog, TIMEOUT_MS } from './agent-support.ts';
+import { cleanUp } from './cleanup-support.ts';
 import { DNS, PortLab, ruleset, WEB } from './cni-portmap-lab.ts';
 import { createLab, EXECUTABLE } from './lab.ts';
 
@@ -56,8 +57,12 @@ test(
     await eventually(() =>
       expect(ruleset(node.space.netns)).toContain('tcp . 81 comment "pod-2 eth0" : 10.42.1.2 . 80'),
     );
+    await node.stop();
+    const dry = cleanUp(lab, node, { flags: ['--dry-run'] });
+    expect(dry.stdout).toContain('nft delete table ip6 flannelette-hostports');
+    expect(cleanUp(lab, node).status).toBe(0);
+    expect(ruleset(node.space.netns)).not.toContain('hostports');
     expect(ports.portmap('DEL', two).status).toBe(0);
-    await Bun.sleep(100);
     expect(ruleset(node.space.netns)).not.toContain('hostports');
   },
   TIMEOUT_MS,

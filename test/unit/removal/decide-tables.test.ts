@@ -1,5 +1,6 @@
 /** Whose a table of traffic rules is. */
 import { expect, test } from 'bun:test';
+import { PORT_TABLE, PORT_TABLE_COMMENT } from '../../../src/model/host-ports.ts';
 import type { RuleChain, TableObject } from '../../../src/model/traffic-rules.ts';
 import { planRules, type RuleInputs } from '../../../src/plan/rules.ts';
 import { leaseOf, networkOf, VXLAN } from '../../sim/samples.ts';
@@ -47,4 +48,17 @@ test.each([
 
 test('none goes while flanneld runs', () => {
   expect(removed(ACCEPTING, 'flanneld (process 7)')).toEqual([]);
+});
+
+test('those of hostPorts go, but not to a flanneld that has taken over the pods', () => {
+  const ports = ours({}).map((table) => ({
+    ...table,
+    name: PORT_TABLE,
+    comment: PORT_TABLE_COMMENT,
+    chains: [],
+  }));
+  const both = ['nft delete table ip flannelette-hostports', 'nft delete table ip6 flannelette-hostports'];
+  expect(removed(ports)).toEqual(both);
+  expect(removed([...FLANNELDS, ...ports])).toEqual(both);
+  expect(removed(ports, 'flanneld (process 7)')).toEqual([]);
 });
