@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs';
 import { missingPorts, writePortTables } from '../../kernel/port-tables.ts';
 import type { HostPorts } from '../../model/host-ports.ts';
 import { FAMILIES, familyOf, type Ip } from '../../model/ip.ts';
@@ -85,7 +84,6 @@ export function checkHostPorts(request: CniRequest, result: JsonObject): void {
 
 /** Takes away what the containers of a network have that are not valid any more. */
 export function collectHostPorts(folder: string, network: string, valid: readonly Attachment[]): void {
-  if (!existsSync(folder)) return;
   removeHostPorts(folder, (ports) => ports.network === network && !valid.some((each) => isOf(ports, each)));
 }
 
