@@ -1,17 +1,19 @@
 /** CNI 1.1 as libcni speaks it, which Debian's containerd does not yet. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test';
 import { findBinaries } from './binaries.ts';
-import { CONFIGURATIONS, PLUGINS } from './pod-node.ts';
-import { conflist, NETWORK, PodsLab } from './pods-lab.ts';
+import { PLUGINS } from './pod-node.ts';
+import { PodsLab } from './pods-lab.ts';
 
+const NETWORK = 'cbr0';
 const NETNS = '/run/netns/pod';
+const ENVIRONMENT = { CNI_PATH: PLUGINS, NETCONFPATH: '/run/newer' };
 
 let pods: PodsLab;
 beforeAll(async () => {
   pods = await PodsLab.start();
   const { one } = pods;
-  const text = JSON.stringify(conflist(one.agent.directory, '1.1.0'));
-  one.write(`${CONFIGURATIONS}/10-flannelette.conflist`, text);
+  const installed = one.run(['cat', '/etc/cni/net.d/10-flannel.conflist']);
+  one.write('/run/newer/10-flannel.conflist', installed.replace('"1.0.0"', '"1.1.0"'));
 });
 afterAll(() => pods?.[Symbol.asyncDispose]());
 
@@ -20,11 +22,11 @@ beforeEach(() => {
 });
 
 function cnitool(verb: string): string {
-  return pods.one.run([findBinaries().cnitool, verb, NETWORK, NETNS], { CNI_PATH: PLUGINS });
+  return pods.one.run([findBinaries().cnitool, verb, NETWORK, NETNS], ENVIRONMENT);
 }
 
 function collectGarbage(...attachments: string[]): string {
-  return pods.one.run([findBinaries().cnigc, NETWORK, ...attachments], { CNI_PATH: PLUGINS });
+  return pods.one.run([findBinaries().cnigc, NETWORK, ...attachments], ENVIRONMENT);
 }
 
 function left(): string {

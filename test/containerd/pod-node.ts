@@ -1,10 +1,10 @@
 /**
  * A node that runs pods: beside its network it has files, mounts and processes of its own, Debian's containerd, and an
- * agent. Whatever the three write where they write on a machine goes with the node.
+ * agent. Whatever the three write where they do on a machine goes with the node.
  *
  * @module
  */
-import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { inNetns, openNetnsAt } from '../../ffi/netns.ts';
 import { Agent, type Site } from '../../src/cli/demo/agents.ts';
@@ -12,7 +12,6 @@ import type { Pod } from '../../src/cli/demo/pods.ts';
 import type { NodeSpace } from '../../src/cli/demo/topology.ts';
 import { type Family, familyOf, type Ip, parseIp } from '../../src/model/ip.ts';
 import { eventually } from '../net/agent-support.ts';
-import { EXECUTABLE } from '../net/lab.ts';
 import { Cri, type PortMapping, type SandboxConfig } from './cri.ts';
 import { IMAGE, writeImage } from './image.ts';
 
@@ -21,22 +20,25 @@ import { IMAGE, writeImage } from './image.ts';
  * there. Its end is that of everything on the node.
  */
 const BOOT = `set -e
-mount -t tmpfs tmpfs "$1"
+disk="$1/disk"
+mount -t tmpfs tmpfs "$disk"
 for folder in etc opt var/lib; do
-  mkdir -p "$1/upper/$folder" "$1/work/$folder"
-  options="lowerdir=/$folder,upperdir=$1/upper/$folder,workdir=$1/work/$folder"
+  mkdir -p "$disk/upper/$folder" "$disk/work/$folder"
+  options="lowerdir=/$folder,upperdir=$disk/upper/$folder,workdir=$disk/work/$folder"
   mount -t overlay overlay -o "$options" "/$folder"
 done
 mkdir -p /var/lib/containerd
 for folder in /run /var/lib/containerd; do mount -t tmpfs tmpfs "$folder"; done
+# The agent is told another place for what it writes there.
+ln -s "$1" /run/flannel
 echo up
 while sleep 1; do :; done
 `;
 
-/** Where containerd looks for plugins and their configuration unless told otherwise. */
+/** Where containerd looks for plugins unless told otherwise, and where they are installed. */
 export const PLUGINS = '/opt/cni/bin';
-export const CONFIGURATIONS = '/etc/cni/net.d';
 
+const CONFIG = '/etc/containerd/config.toml';
 const SOCKET = '/run/containerd/containerd.sock';
 
 /** A pod that containerd runs. It is removed as a kubelet does: `await using pod = await node.runPod()`. */
@@ -70,25 +72,17 @@ export class PodNode implements AsyncDisposable {
 
   /** Makes the node; neither agent nor containerd run yet. */
   static async boot(space: NodeSpace, site: Site): Promise<PodNode> {
-    const disk = join(site.directory, space.name, 'disk');
-    mkdirSync(disk, { recursive: true });
-    const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-    const command = [
-      'setpriv',
-      '--pdeathsig',
-      'KILL',
-      'unshare',
-      ...namespaces,
-      'sh',
-      '-c',
-      BOOT,
-      'init',
-      disk,
-    ];
+    const folder = join(site.directory, space.name);
+    mkdirSync(join(folder, 'disk'), { recursive: true });
+    const namespaces = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+    const shell = ['sh', '-c', BOOT, 'init', folder];
+    const command = ['setpriv', '--pdeathsig', 'KILL', ...namespaces, ...shell];
     const init = inNetns(space.netns, () => Bun.spawn(command, { stdio: ['ignore', 'pipe', 'inherit'] }));
     const { value } = await init.stdout.getReader().read();
     if (value === undefined) throw new Error(`${space.name} does not come up`);
-    return new PodNode(space, { site, init, pid: onlyChild(init.pid) });
+    const node = new PodNode(space, { site, init, pid: onlyChild(init.pid) });
+    node.write(CONFIG, CONTAINERD_CONFIG);
+    return node;
   }
 
   /** Where this process finds a file of the node. */
@@ -102,12 +96,6 @@ export class PodNode implements AsyncDisposable {
     writeFileSync(this.path(file), text);
   }
 
-  /** Makes the executable a CNI plugin under these names. */
-  installPlugins(names: readonly string[]): void {
-    mkdirSync(this.path(PLUGINS), { recursive: true });
-    for (const name of names) symlinkSync(EXECUTABLE, this.path(`${PLUGINS}/${name}`));
-  }
-
   /** The agent that was started last. */
   get agent(): Agent {
     if (this.#agent === undefined) throw new Error(`No agent was started on ${this.space.name}`);
@@ -115,20 +103,24 @@ export class PodNode implements AsyncDisposable {
   }
 
   /** Starts an agent, which writes where a node's agent writes. */
-  startAgent(flags: readonly string[] = ['--ip-masq']): Agent {
+  startAgent(flags: readonly string[] = []): Agent {
     // It stays among the processes of this machine, which the node's own /proc does not have.
     const proc = ['unshare', '--mount', 'sh', '-c', 'mount -t proc proc /proc && exec "$@"', 'sh'];
     const command = ['nsenter', '--target', `${this.#pid}`, '--mount', '--', ...proc, ...this.#site.command];
-    this.#agent = new Agent(this.space, { ...this.#site, command }, { arguments: flags });
+    this.#agent = new Agent(
+      this.space,
+      { ...this.#site, command },
+      {
+        arguments: ['--ip-masq', '--install-cni', ...flags],
+      },
+    );
     return this.#agent;
   }
 
   /** Starts containerd and waits until it answers. */
   async startContainerd(): Promise<void> {
-    const config = '/etc/containerd/config.toml';
-    this.write(config, CONTAINERD_CONFIG);
     const log = openSync(join(this.directory, 'containerd.log'), 'a');
-    const command = this.#entering(['containerd', '--config', config]);
+    const command = this.#entering(['containerd', '--config', CONFIG]);
     this.#containerd = inNetns(this.space.netns, () => Bun.spawn(command, { stdio: ['ignore', log, log] }));
     closeSync(log);
     await eventually(() => this.cri.condition('RuntimeReady'));

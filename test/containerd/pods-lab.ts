@@ -8,11 +8,9 @@ import { type PingPair, pingPairs } from '../../src/cli/demo/pings.ts';
 import type { Pod } from '../../src/cli/demo/pods.ts';
 import { type NodeSpace, underlayAddress } from '../../src/cli/demo/topology.ts';
 import { FAMILIES, type Family, type Ip } from '../../src/model/ip.ts';
+import { eventually } from '../net/agent-support.ts';
 import { createLab, type Lab } from '../net/lab.ts';
-import { CONFIGURATIONS, PodNode } from './pod-node.ts';
-
-/** What pods' networking is called. */
-export const NETWORK = 'cbr0';
+import { PodNode } from './pod-node.ts';
 
 /** Two nodes that are ready for pods: `await using pods = await PodsLab.start()`. */
 export class PodsLab implements AsyncDisposable {
@@ -53,19 +51,14 @@ export class PodsLab implements AsyncDisposable {
   }
 }
 
+/** There is no plugin and no configuration before the agent has installed them. */
 async function prepareForPods(node: PodNode): Promise<void> {
-  const agent = node.startAgent();
-  await Promise.all([agent.ready(), node.startContainerd()]);
-  node.installPlugins(['flannel', 'loopback']);
-  node.write(`${CONFIGURATIONS}/10-flannelette.conflist`, JSON.stringify(conflist(agent.directory)));
-}
-
-/** Such as the agent's, for a given version. */
-export function conflist(directory: string, cniVersion = '1.0.0'): object {
-  const delegate = { hairpinMode: true, forceAddress: true, isDefaultGateway: true };
-  const capabilities = { portMappings: true };
-  const plugin = { type: 'flannel', capabilities, subnetFile: `${directory}/subnet.env`, delegate };
-  return { cniVersion, name: NETWORK, plugins: [plugin] };
+  await node.startContainerd();
+  if (await node.cri.condition('NetworkReady')) throw new Error('The network is ready without an agent');
+  await node.startAgent().ready();
+  await eventually(async () => {
+    if (!(await node.cri.condition('NetworkReady'))) throw new Error('containerd sees no network');
+  });
 }
 
 /** A node or another host as what can ping and be pinged. */

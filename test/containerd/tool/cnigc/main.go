@@ -1,7 +1,7 @@
 // Command cnigc has the plugins of a network collect garbage, as a container runtime does that knows of these
 // attachments, each CONTAINER/INTERFACE. cnitool cannot name any.
 //
-//	CNI_PATH=... cnigc NETWORK [ATTACHMENT]...
+//	CNI_PATH=... NETCONFPATH=... cnigc NETWORK [ATTACHMENT]...
 package main
 
 import (
@@ -23,7 +23,7 @@ func main() {
 }
 
 func collect(network string, attachments []string) error {
-	list, err := libcni.LoadNetworkConf("/etc/cni/net.d", network)
+	list, err := libcni.LoadNetworkConf(os.Getenv("NETCONFPATH"), network)
 	if err != nil {
 		return err
 	}
