@@ -40,6 +40,7 @@ const SOURCES = ['src', 'ffi', 'k3s', 'arm', 'package.json', 'package-lock.json'
 const WITNESSES = {
   iproute2: 'ip',
   nftables: 'nft',
+  iptables: 'iptables-nft',
   tcpdump: 'tcpdump',
   ethtool: 'ethtool',
   strace: 'strace',

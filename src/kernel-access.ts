@@ -9,6 +9,7 @@ import { type EventSink, readEvents } from './kernel/events.ts';
 import { readForwarding } from './kernel/forwarding.ts';
 import { deleteLink } from './kernel/links.ts';
 import { LinuxKernel } from './kernel/linux.ts';
+import { passageProblems } from './kernel/passage-problems.ts';
 import { readHost } from './kernel/underlay.ts';
 import type { Clock, Timer } from './model/clock.ts';
 import type { Ip } from './model/ip.ts';
@@ -17,7 +18,7 @@ import type { SysctlObject } from './model/objects.ts';
 import { type Problem, problem } from './model/problem.ts';
 import { fail, ok, type Result } from './model/result.ts';
 import type { ForwardingStatus } from './model/status.ts';
-import { NetfilterAccess } from './netfilter-access.ts';
+import { NetfilterAccess, type RuleListener } from './netfilter-access.ts';
 import { ERRNO, errnoName } from './netlink/error.ts';
 import { eventFilter } from './netlink/event-filter.ts';
 import { NETLINK_GENERIC } from './netlink/generic.ts';
@@ -49,7 +50,7 @@ const REOPEN_MS = 50;
 const HUSH_MS = 5;
 
 /** Who hears of what the kernel announces. */
-export interface KernelListener extends EventSink {
+export interface KernelListener extends EventSink, RuleListener {
   /** Events cannot be heard at present, or can be again. */
   readonly onProblem: (problem: Problem | undefined) => void;
 }
@@ -82,7 +83,11 @@ export class KernelAccess {
     this.target = new LinuxKernel({
       route: this.#route,
       generic: this.#generic,
-      rules: { session: () => this.#netfilter.session(), onWanted: () => this.#netfilter.want() },
+      rules: {
+        session: () => this.#netfilter.session(),
+        onWanted: () => this.#netfilter.want(),
+        passage: this.#netfilter.passage,
+      },
       sysctlRoot: SYSCTL_ROOT,
       onLinks: () => this.#refilter(),
       onBulk: () => this.#hushEcho(),
@@ -115,6 +120,11 @@ export class KernelAccess {
   /** Whether the node passes packets on; `settings` are those that decide it. */
   forwarding(settings: readonly SysctlObject[]): ForwardingStatus {
     return readForwarding(settings, SYSCTL_ROOT);
+  }
+
+  /** Chains of other programs that may drop what pods send, as they were looked at last. */
+  passageProblems(): readonly Problem[] {
+    return passageProblems(this.#netfilter.passage.chains);
   }
 
   /**

@@ -7,8 +7,9 @@
 import { type NetlinkSocket, openNetlink } from '../ffi/socket.ts';
 import { type Watch, watchNetlink } from '../ffi/watch.ts';
 import type { EventSink } from './kernel/events.ts';
-import { readRuleEvents } from './kernel/rules.ts';
-import type { Clock } from './model/clock.ts';
+import { Passage } from './kernel/passage.ts';
+import { readRuleEvents } from './kernel/rule-events.ts';
+import type { Clock, Timer } from './model/clock.ts';
 import { NETLINK_NETFILTER, NFTABLES_GROUP } from './netlink/nftables.ts';
 import { Session } from './netlink/session.ts';
 
@@ -19,13 +20,25 @@ const REOPEN_MS = 50;
 /** After the events could not be heard. */
 const AGAIN_MS = 60_000;
 
+/** After a change of chains of others, so that what is done to them step by step is looked at once. */
+const SETTLE_MS = 1_000;
+
+/** Who hears of rules. */
+export interface RuleListener extends Pick<EventSink, 'moved' | 'look' | 'hostPorts'> {
+  /** Chains of others were looked at anew. */
+  readonly onPassage: () => void;
+}
+
 /** One namespace's netfilter. */
 export class NetfilterAccess {
+  /** Chains of other programs that may drop what pods send. */
+  readonly passage = new Passage(() => this.session());
   readonly #clock: Clock;
   #socket: NetlinkSocket | undefined;
   #session: Session | undefined;
-  #listener: EventSink | undefined;
+  #listener: RuleListener | undefined;
   #watch: Watch | undefined;
+  #settling: Timer | undefined;
   #isWanted = false;
   #isClosed = false;
   /** How often events were lost. */
@@ -51,7 +64,7 @@ export class NetfilterAccess {
   }
 
   /** Says who is to hear of events, once rules are wanted. */
-  listen(listener: EventSink): void {
+  listen(listener: RuleListener): void {
     this.#listener = listener;
     if (this.#isWanted) this.#begin();
   }
@@ -64,6 +77,7 @@ export class NetfilterAccess {
 
   close(): void {
     this.#isClosed = true;
+    this.#settling?.cancel();
     this.#watch?.close();
     this.#socket?.close();
   }
@@ -82,9 +96,10 @@ export class NetfilterAccess {
       this.#again(listener, AGAIN_MS);
       return;
     }
-    const { portId = 0 } = this.#socket ?? {};
+    const context = { ownPortId: this.#socket?.portId ?? 0, passage: this.passage };
+    const sink = { ...listener, passage: () => this.#settle(listener) };
     this.#watch = watchNetlink(socket, {
-      onDatagrams: (bytes) => readRuleEvents(bytes, portId, listener),
+      onDatagrams: (bytes) => readRuleEvents(bytes, context, sink),
       onLost: () => {
         this.eventLosses++;
         this.#watch = undefined;
@@ -93,7 +108,16 @@ export class NetfilterAccess {
     });
   }
 
-  #again(listener: EventSink, delayMs: number): void {
+  /** The engine looks by itself only if it has anything to keep there. */
+  #settle(listener: RuleListener): void {
+    this.#settling ??= this.#clock.schedule(SETTLE_MS, () => {
+      this.#settling = undefined;
+      this.passage.lookAgain();
+      listener.onPassage();
+    });
+  }
+
+  #again(listener: RuleListener, delayMs: number): void {
     this.#clock.schedule(delayMs, () => {
       if (this.#isClosed) return;
       this.#begin();

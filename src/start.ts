@@ -11,17 +11,16 @@ import { waitingDocument } from './agent/document.ts';
 import type { HostPortKeeper } from './agent/host-port-keeper.ts';
 import { AgentJournal } from './agent/journal.ts';
 import { waitingSentence } from './agent/sentence.ts';
-import type { HostEvent } from './agent/underlay-follower.ts';
 import { VERSION } from './cli/version.ts';
 import { systemClock } from './clock.ts';
 import type { GivenFlags } from './config/flag-values.ts';
 import { keepHostPorts } from './host-ports.ts';
 import { HealthServer } from './http/server.ts';
 import type { CniInstaller } from './install/installer.ts';
-import type { UnderlayEvent } from './kernel/events.ts';
 import { FileWatch } from './kernel/file-watch.ts';
 import { processAtPort } from './kernel/process.ts';
 import { KernelAccess } from './kernel-access.ts';
+import { listen } from './listen.ts';
 import type { Logger } from './log.ts';
 import { LogLimit } from './log-limit.ts';
 import type { LeaseStore } from './model/lease-store.ts';
@@ -232,13 +231,18 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
       // A directory that could not be locked at the start may be there by now.
       return stateFile.save({ ...identity, links, subnetEnvDigest }) ?? lock.problem();
     },
-    otherProblems: () => [...health.problems(), ...(installer?.problems() ?? [])],
+    otherProblems: () => [
+      ...health.problems(),
+      ...(installer?.problems() ?? []),
+      ...kernel.passageProblems(),
+    ],
     onWork: (changes) => {
       trimmer.changed(changes);
       void health.ensure();
       subnetFile.ensure();
       hostPorts.ensure();
       installer?.ensure();
+      journal.problem('passage', kernel.passageProblems()[0]);
     },
     onAlive: () => service.seen('pass'),
   });
@@ -256,21 +260,6 @@ async function makeInstallerOf(surroundings: Surroundings): Promise<CniInstaller
   if (cni === undefined) return undefined;
   const { makeInstaller } = await import('./cni-install.ts');
   return makeInstaller({ ...surroundings, cni });
-}
-
-/** Lets the agent hear what the kernel announces. */
-function listen(
-  kernel: KernelAccess,
-  agent: Agent,
-  { journal, hostPorts }: Pick<Surroundings, 'journal' | 'hostPorts'>,
-): void {
-  kernel.listen({
-    moved: (observed, gone) => agent.moved(observed, gone),
-    look: (cause) => agent.look(cause),
-    underlay: (event) => agent.hostEvent(event.kind === 'link' ? linkEvent(event) : event),
-    hostPorts: () => hostPorts.heard(),
-    onProblem: (trouble) => journal.problem('events', trouble),
-  });
 }
 
 /** A node is one agent's at a time. What cannot be locked is used all the same: the network comes first. */
@@ -293,7 +282,3 @@ function openKernel(waits: Waits): Promise<KernelAccess> {
 
 /** Each try is a sign of life, so they must not be far apart. */
 const OPEN_MS_MAX = 10_000;
-
-function linkEvent({ name, index, mtuBytes, up, gone }: UnderlayEvent & { kind: 'link' }): HostEvent {
-  return { kind: 'link', link: name, index, gone, state: `${name} ${index} ${mtuBytes} ${up} ${gone}` };
-}

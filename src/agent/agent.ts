@@ -254,8 +254,8 @@ export class Agent {
     if (before && sameLease(before.lease, own.lease) && sameUnderlay(before.underlay, underlay)) return;
     this.#planned = { lease: own.lease, underlay };
     journal.ownLease(own);
-    const { subnetFile, ipMasq, masqFullyRandom: fullyRandom, forwardRules: forward } = settings;
-    const desired = plan({ network, own: own.lease, underlay, subnetFile, ipMasq, fullyRandom, forward });
+    const { masqFullyRandom: fullyRandom, forwardRules: forward } = settings;
+    const desired = plan({ ...settings, network, own: own.lease, underlay, fullyRandom, forward });
     const links = desired.node.flatMap((object) => (object.kind === 'link' ? [object.name] : []));
     const networks = this.#families.flatMap((family) => networkFamily(network, family)?.network ?? []);
     const claims = { links: new Set([...links, ...this.#formerLinks]), networks };

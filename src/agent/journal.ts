@@ -29,6 +29,7 @@ export type ProblemPlace =
   | 'fight'
   | 'cni'
   | 'events'
+  | 'passage'
   | 'socket'
   | 'tcp';
 

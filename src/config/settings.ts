@@ -111,6 +111,7 @@ function checkedSettings(check: Check, input: SettingsInput): Settings {
     ipMasq: boolOf(given, 'ip-masq'),
     masqFullyRandom: !boolOf(given, 'ip-masq-fully-random-disable'),
     forwardRules: boolOf(given, 'iptables-forward-rules'),
+    fixForward: boolOf(given, 'fix-forward'),
     renewMarginMinutes: intOf(given, 'subnet-lease-renew-margin'),
     // Go listens on every address if none is named.
     healthzIp: checkAddress(check, { name: 'healthz-ip', families: [4, 6], toBind: true }) ?? '0.0.0.0',

@@ -68,6 +68,7 @@ export const ADVICE = {
   rules:
     'Load nft_chain_nat and nft_masq (modprobe says why they do not load) or install the package that brings them, or do without --ip-masq',
   port: 'Find who holds UDP port PORT (ss -lunp sport = :PORT) and stop it, or change Backend.Port',
+  accept: 'Accept it there: COMMAND (or start the agent with --fix-forward, which does and keeps it there)',
   setting:
     'Set it on the node (sysctl -w NAME=VALUE, and a file in /etc/sysctl.d), or let the agent write below /proc/sys (a container: privileged)',
   locked:

@@ -157,6 +157,7 @@ export class LinuxKernel implements Target {
       case 'offload':
         return verb === 'remove' ? undefined : this.#offloads.write(change, object);
       case 'table':
+      case 'passage':
         return this.#rules.change(change, object);
       case 'link':
         return this.#applyLink(change, object);

@@ -14,9 +14,16 @@ import { neighbourRequest } from './neighbours.ts';
 import { deleteRoute, setRoute } from './routes.ts';
 
 /** What is made in another way. */
-type OffLink = 'link' | 'sysctl' | 'offload' | 'file' | 'table';
+type OffLink = 'link' | 'sysctl' | 'offload' | 'file' | 'table' | 'passage';
 
-const OFF_LINK: ReadonlySet<string> = new Set<OffLink>(['link', 'sysctl', 'offload', 'file', 'table']);
+const OFF_LINK: ReadonlySet<string> = new Set<OffLink>([
+  'link',
+  'sysctl',
+  'offload',
+  'file',
+  'table',
+  'passage',
+]);
 
 /** The kinds of object that one NETLINK_ROUTE request makes, on a link that is there. */
 export type OnLinkObject = Exclude<KernelObject, { kind: OffLink }>;

@@ -8,31 +8,19 @@ import { FAMILIES, type Family } from '../model/ip.ts';
 import { type RuleChain, type TableObject, tableDifference, tableName } from '../model/traffic-rules.ts';
 import type { Infer } from '../netlink/codec.ts';
 import { ERRNO, type NetlinkError, netlinkError } from '../netlink/error.ts';
-import {
-  chainMessage,
-  generationMessage,
-  NF_INET,
-  NFT_MSG,
-  nfgenmsg,
-  ruleMessage,
-  tableMessage,
-} from '../netlink/nftables.ts';
+import { chainMessage, NF_INET, NFT_MSG, ruleMessage, tableMessage } from '../netlink/nftables.ts';
 import { NFT_VERDICT } from '../netlink/nftables-expressions.ts';
 import { NLM_F, type Request, type Session } from '../netlink/session.ts';
 import type { Owner } from '../reconcile/target.ts';
 import { batch, commentOf, headerOf, request, userDataOf } from './nft-requests.ts';
 import { expressionsOf, ruleOf } from './rule-expressions.ts';
+import { ATTEMPTS, CHANGED, inTransaction, readGeneration } from './transaction.ts';
 
 /** NFT_TABLE_F_DORMANT. */
 const DORMANT = 1;
-/** Others may make transactions at the same time; after so many the look or the change counts as failed. */
-const ATTEMPTS = 5;
-/** `linux/errno.h`: of a transaction that is for another generation. */
-const ERESTART = 85;
 
 /** By number: NF_INET_*. */
 const HOOKS = ['prerouting', 'input', 'forward', 'output', 'postrouting'];
-const CHANGED = netlinkError(ERRNO.EAGAIN, { text: 'the rules changed again and again meanwhile' });
 
 /** Rules that are not such as ours and that a chain of ours has are put right: the table is ours. */
 const SHAPE: Readonly<Record<string, Pick<RuleChain, 'type' | 'hook'>>> = {
@@ -93,48 +81,23 @@ export function removeTable(session: Session, table: TableObject): NetlinkError 
   return change(session, table, (found) => (found === undefined ? [] : [deleteTable(found)]));
 }
 
-/** Makes a change that is right for what was found, or finds it anew if somebody else was faster. */
+/** Makes a change that is right for what was found. */
 function change(
   session: Session,
   { family }: TableObject,
   requestsFor: (found: TableObject | undefined) => readonly Request<unknown>[],
 ): NetlinkError | undefined {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const generation = readGeneration(session);
-    if (typeof generation !== 'number') return generation;
+  return inTransaction(session, () => {
     const found = readTable(session, family);
     if (found !== undefined && 'errno' in found) return found;
     if (found !== undefined && tableOwner(found) === 'alien')
       return netlinkError(ERRNO.EEXIST, { text: 'a table of this name is of another program' });
-    const requests = requestsFor(found);
-    if (requests.length === 0) return undefined;
-    const failures = session.transact([batch('BEGIN', generation), ...requests, batch('END')]);
-    if (failures.get(0)?.errno === ERESTART) continue;
-    // What was refused is told with its reason, also where the end of the answer is missing.
-    return [...failures.values()].find(({ errno }) => errno !== ERRNO.EAGAIN) ?? [...failures.values()][0];
-  }
-  return CHANGED;
+    return requestsFor(found);
+  });
 }
 
 function isAbsent({ errno }: NetlinkError): boolean {
   return errno === ERRNO.EOPNOTSUPP || errno === ERRNO.EPROTONOSUPPORT || errno === ERRNO.EINVAL;
-}
-
-function readGeneration(session: Session): number | NetlinkError {
-  let id: number | undefined;
-  const error = session.ask(
-    {
-      type: NFT_MSG.GETGEN,
-      flags: 0,
-      codec: generationMessage,
-      value: { header: nfgenmsg.of({}), attrs: {} },
-    },
-    generationMessage,
-    ({ attrs }) => {
-      id = attrs.id;
-    },
-  );
-  return error ?? id ?? netlinkError(ERRNO.EIO, { text: 'no generation of nf_tables' });
 }
 
 function readTable(session: Session, family: Family): TableObject | NetlinkError | undefined {

@@ -120,6 +120,16 @@ export interface FileObject {
   readonly mode: number;
 }
 
+/** That chains of other programs that drop packets accept those of pods first, by rules of ours (`--fix-forward`). */
+export interface PassageObject {
+  readonly kind: 'passage';
+  readonly networks: readonly Prefix[];
+  /** Where it is not so, in words; none in a plan. */
+  readonly faults: readonly string[];
+  /** The rules of ours that were found, as nft addresses them: `ip filter FORWARD handle 7`. */
+  readonly rules: readonly string[];
+}
+
 /** Everything that `plan` can want and `reconcile` can bring about. */
 export type KernelObject =
   | LinkObject
@@ -131,7 +141,8 @@ export type KernelObject =
   | SysctlObject
   | OffloadObject
   | FileObject
-  | TableObject;
+  | TableObject
+  | PassageObject;
 
 /** The name of a kind of object. */
 export type ObjectKind = KernelObject['kind'];
@@ -164,6 +175,8 @@ export function keyOf(object: KernelObject): Key {
       return `file ${object.path}` as Key;
     case 'table':
       return `table ${tableAddress(object)}` as Key;
+    case 'passage':
+      return 'passage' as Key;
   }
 }
 
@@ -190,6 +203,8 @@ export function describe(object: KernelObject): string {
       return `file ${object.path}`;
     case 'table':
       return `table ${tableAddress(object)}`;
+    case 'passage':
+      return `passage of ${object.networks.join(', ') || 'pods'} through chains of others`;
   }
 }
 

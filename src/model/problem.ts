@@ -24,6 +24,8 @@ export const REMEDIES = {
   fight:
     'Find the program that does it (a second flanneld, a network manager, a routing daemon) and keep it off the pod network and its devices',
   'removal-held': 'Nothing to do if the cluster really shrank: the next complete list confirms it',
+  'forward-dropped':
+    'Accept the pod network in the chain named here, or start the agent with --fix-forward, which does',
   'network-missing': "Write the network's configuration to the key named here; the agent waits for it",
   'network-invalid': "Put the network's configuration right where it is kept; the agent waits for it",
   'credentials-missing':

@@ -16,6 +16,7 @@ const EVERY_KIND: Readonly<Record<ObjectKind, true>> = {
   offload: true,
   file: true,
   table: true,
+  passage: true,
 };
 
 /** The kinds of object. */

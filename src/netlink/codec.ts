@@ -92,6 +92,13 @@ export const be32 = scalar('be32', {
   read: (view, at) => view.getUint32(at),
 });
 
+/** Unsigned 64-bit integer in network order, of which only 53 bits are used. */
+export const be64 = scalar('be64', {
+  sizeBytes: 8,
+  write: (view, at, value) => view.setBigUint64(at, BigInt(value)),
+  read: (view, at) => Number(view.getBigUint64(at)),
+});
+
 /** A truth value in one byte. */
 export const bool8 = leaf<boolean>(
   'bool8',

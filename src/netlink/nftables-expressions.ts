@@ -15,13 +15,19 @@ import { tagged } from './tagged.ts';
 export const NFT_REG = { VERDICT: 0, FIRST: 1, SECOND: 2, LAST: 4, WORD: 8 } as const;
 
 /** NF_* and NFT_*: what becomes of a packet, as the kernel writes it into 32 bits. */
-export const NFT_VERDICT = { DROP: 0, ACCEPT: 1, JUMP: 0xfffffffd, RETURN: 0xfffffffb } as const;
+export const NFT_VERDICT = {
+  DROP: 0,
+  ACCEPT: 1,
+  JUMP: 0xfffffffd,
+  GOTO: 0xfffffffc,
+  RETURN: 0xfffffffb,
+} as const;
 
 /** NFT_CMP_*. */
 export const NFT_CMP = { EQ: 0, NEQ: 1 } as const;
 
 /** NFT_META_*. */
-export const NFT_META = { MARK: 3, IIFTYPE: 8, L4PROTO: 16 } as const;
+export const NFT_META = { MARK: 3, IIFTYPE: 8, NFPROTO: 15, L4PROTO: 16 } as const;
 
 /** NFT_PAYLOAD_*: what an offset is counted from. */
 export const NFT_PAYLOAD = { NETWORK_HEADER: 1, TRANSPORT_HEADER: 2 } as const;
@@ -88,6 +94,9 @@ export const expression = tagged(
     fib: attrs('fib', { flags: [3, be32], result: [2, be32], dreg: [1, be32] }, 'nested'),
     // NFTA_CT_*
     ct: attrs('ct', { key: [2, be32], dreg: [1, be32], direction: [3, u8] }, 'nested'),
+    // NFTA_MATCH_* and NFTA_TARGET_*: what iptables has of its own, by its name.
+    match: attrs('match', { name: [1, str], info: [3, bytes] }, 'nested'),
+    target: attrs('target', { name: [1, str] }, 'nested'),
     // NFTA_COUNTER_*: what it has counted is nobody's concern here.
     counter: attrs('counter', {}, 'nested'),
   },

@@ -5,7 +5,7 @@
  * @module
  */
 import { type AttributesCodec, type AttributeTable, attrs, message, struct } from './attributes.ts';
-import { be16, be32, bytes, str, u8 } from './codec.ts';
+import { be16, be32, be64, bytes, str, u8 } from './codec.ts';
 import { expressions } from './nftables-expressions.ts';
 
 /** `linux/netlink.h`: the protocol of the socket. */
@@ -41,7 +41,7 @@ export const NFT_MSG = {
 } as const;
 
 /** NFPROTO_* (`linux/netfilter.h`). */
-export const NFPROTO = { UNSPEC: 0, IPV4: 2, IPV6: 10 } as const;
+export const NFPROTO = { UNSPEC: 0, INET: 1, IPV4: 2, IPV6: 10 } as const;
 
 /** NF_INET_*: where in a packet's way a chain is called. */
 export const NF_INET = { PRE_ROUTING: 0, LOCAL_IN: 1, FORWARD: 2, LOCAL_OUT: 3, POST_ROUTING: 4 } as const;
@@ -92,5 +92,14 @@ export const chainMessage = netfilterMessage(
 /** NFT_MSG_*RULE: NFTA_RULE_*. */
 export const ruleMessage = netfilterMessage(
   'rule',
-  attrs('rule', { table: [1, str], chain: [2, str], expressions: [4, expressions], userData: [7, bytes] }),
+  attrs('rule', {
+    table: [1, str],
+    chain: [2, str],
+    handle: [3, be64],
+    expressions: [4, expressions],
+    userData: [7, bytes],
+  }),
 );
+
+/** The same as far as it says where the rule is. */
+export const rulePlaceMessage = netfilterMessage('rule', attrs('rule', { table: [1, str], chain: [2, str] }));

@@ -5,8 +5,8 @@
  */
 import { FAMILIES } from '../model/ip.ts';
 import { type Lease, leaseFamily } from '../model/lease.ts';
-import { type BackendConfig, networkFamily } from '../model/network.ts';
-import type { FileObject, KernelObject } from '../model/objects.ts';
+import { type BackendConfig, type NetworkConfig, networkFamily } from '../model/network.ts';
+import type { FileObject, KernelObject, PassageObject } from '../model/objects.ts';
 import type { TableObject } from '../model/traffic-rules.ts';
 import type { Backend, Inputs } from './backend.ts';
 import { planForwarding } from './forwarding.ts';
@@ -18,7 +18,7 @@ import { vxlan } from './vxlan.ts';
 /** The desired state, its peers made on demand: never held whole. */
 export interface Plan {
   readonly node: readonly KernelObject[];
-  readonly rules: readonly TableObject[];
+  readonly rules: readonly (TableObject | PassageObject)[];
   readonly files: readonly FileObject[];
   readonly peer: (lease: Lease) => readonly KernelObject[];
 }
@@ -37,7 +37,10 @@ export function plan(inputs: Inputs): Plan {
 function assemble<C extends BackendConfig>(backend: Backend<C>, inputs: Inputs, config: C): Plan {
   return {
     node: [...backend.planNode(inputs, config), ...planForwarding(inputs)],
-    rules: planRules({ ...inputs, masquerade: inputs.ipMasq }),
+    rules: [
+      ...planRules({ ...inputs, masquerade: inputs.ipMasq }),
+      ...(inputs.fixForward ? [planPassage(inputs.network)] : []),
+    ],
     files: isWhole(inputs) ? [planSubnetEnv(inputs, backend.podMtuBytes(inputs, config))] : [],
     peer: backend.planPeers(inputs, config),
   };
@@ -46,4 +49,10 @@ function assemble<C extends BackendConfig>(backend: Backend<C>, inputs: Inputs, 
 /** A file without an enabled family would give pods half a network for all their life: it is not written yet. */
 function isWhole({ network, own }: Inputs): boolean {
   return FAMILIES.every((family) => !networkFamily(network, family) || leaseFamily(own, family));
+}
+
+/** By rules in chains of others, which drop what our own accept. */
+function planPassage(network: NetworkConfig): PassageObject {
+  const networks = FAMILIES.flatMap((family) => networkFamily(network, family)?.network ?? []);
+  return { kind: 'passage', networks, faults: [], rules: [] };
 }

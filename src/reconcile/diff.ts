@@ -49,6 +49,7 @@ function fieldDifference(desired: KernelObject, observed: KernelObject): string 
   }
   if (desired.kind === 'offload' && observed.kind === 'offload') return changed(desired, observed, ['on']);
   if (desired.kind === 'table' && observed.kind === 'table') return tableDifference(desired, observed);
+  if (desired.kind === 'passage' && observed.kind === 'passage') return observed.faults[0];
   if (desired.kind === 'file' && observed.kind === 'file' && desired.text !== observed.text)
     return 'content differs';
   return undefined;

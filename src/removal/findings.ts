@@ -5,7 +5,7 @@
  */
 import type { Mac, Prefix } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
-import type { FdbObject, LinkObject, NeighbourObject, RouteObject } from '../model/objects.ts';
+import type { FdbObject, LinkObject, NeighbourObject, PassageObject, RouteObject } from '../model/objects.ts';
 import type { TableObject } from '../model/traffic-rules.ts';
 
 /** What the kernel has. */
@@ -18,6 +18,8 @@ export interface KernelFindings {
   readonly entries: readonly (NeighbourObject | FdbObject)[];
   /** The tables of traffic rules that flannelette or flanneld has made. */
   readonly tables: readonly TableObject[];
+  /** Rules of ours in chains of others, whose comment is in no rule of another program. */
+  readonly passages: readonly PassageObject[];
 }
 
 /** The state directory. */

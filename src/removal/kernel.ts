@@ -72,6 +72,7 @@ export function judgeKernel(findings: Findings, adopt: boolean): KernelJudgement
       ...entries.filter(({ link }) => removed.has(link)),
       ...links.filter(({ name }) => removed.has(name)),
       ...rules.objects,
+      ...findings.kernel.passages,
     ],
     left: [
       ...staying.map(({ link, why, whose }): Left => ({ what: `device ${link.name}`, why, whose })),

@@ -4,7 +4,7 @@
  * @module
  */
 import { isPortTable } from '../model/host-ports.ts';
-import type { FdbObject, LinkObject, NeighbourObject, RouteObject } from '../model/objects.ts';
+import type { FdbObject, LinkObject, NeighbourObject, PassageObject, RouteObject } from '../model/objects.ts';
 import { fail, ok, type Result } from '../model/result.ts';
 import type { TableObject } from '../model/traffic-rules.ts';
 import type { Claims, Failure, Target } from '../reconcile/target.ts';
@@ -22,6 +22,7 @@ export function lookForLeftovers(
   const routes = new Map<string, RouteObject>();
   const entries = new Map<string, NeighbourObject | FdbObject>();
   const tables: TableObject[] = [];
+  const passages: PassageObject[] = [];
   const failure =
     target.observe('links', { claims, probe: [] }, ({ object }) => {
       if (object.kind === 'link') links.set(object.name, object);
@@ -32,6 +33,7 @@ export function lookForLeftovers(
     }) ??
     target.observe('rules', { claims, probe: [] }, ({ object, owner }) => {
       if (object.kind === 'table' && (owner === 'ours' || isPortTable(object))) tables.push(object);
+      if (object.kind === 'passage') passages.push(object);
     });
   if (failure !== undefined) return fail(failure);
   return ok({
@@ -39,5 +41,6 @@ export function lookForLeftovers(
     routes: [...routes.values()],
     entries: [...entries.values()],
     tables,
+    passages,
   });
 }

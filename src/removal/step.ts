@@ -4,12 +4,18 @@
  * @module
  */
 import type { Prefix } from '../model/ip.ts';
-import type { FdbObject, LinkObject, NeighbourObject, RouteObject } from '../model/objects.ts';
+import type { FdbObject, LinkObject, NeighbourObject, PassageObject, RouteObject } from '../model/objects.ts';
 import { type TableObject, tableAddress } from '../model/traffic-rules.ts';
 import { quoteForShell } from './shell.ts';
 
 /** What flannelette puts into the kernel and an operator can take out by name. */
-export type RemovableObject = RouteObject | NeighbourObject | FdbObject | LinkObject | TableObject;
+export type RemovableObject =
+  | RouteObject
+  | NeighbourObject
+  | FdbObject
+  | LinkObject
+  | TableObject
+  | PassageObject;
 
 /** An object of the kernel. */
 export interface ObjectStep {
@@ -80,6 +86,8 @@ function objectCommand(object: RemovableObject): string {
       return `ip link del ${object.name}`;
     case 'table':
       return `nft delete table ${tableAddress(object)}`;
+    case 'passage':
+      return `nft ${quoteForShell(object.rules.map((rule) => `delete rule ${rule}`).join('; '))}`;
   }
 }
 

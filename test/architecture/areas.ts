@@ -89,6 +89,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
     types: ['src/reconcile/target.ts', 'src/underlay/snapshot.ts'],
   },
   'src/netfilter-access.ts': { values: ['src/model', 'src/kernel', 'src/netlink', 'ffi'] },
+  'src/listen.ts': { values: [], types: ['src/agent', 'src/kernel/events.ts', 'src/kernel-access.ts'] },
   'src/recall.ts': {
     values: ['src/agent/identity.ts', 'src/config/subnet-env.ts', 'node:fs'],
     types: ['src/agent/parts.ts', 'src/log.ts', 'src/model', 'src/store/state-file.ts'],

@@ -82,7 +82,8 @@ class RealWorld implements World {
       else sink.underlay(event);
     };
     const onProblem = () => undefined;
-    inNetns(this.#netns, () => this.#access.listen({ ...sink, underlay, onProblem }));
+    const onPassage = () => undefined;
+    inNetns(this.#netns, () => this.#access.listen({ ...sink, underlay, onProblem, onPassage }));
   }
 
   /** Makes an event that comes after all others, and waits for it. */

@@ -81,6 +81,7 @@ export function scopeOf({ kind }: KernelObject): Scope {
     case 'fdb':
       return 'peers';
     case 'table':
+    case 'passage':
       return 'rules';
     case 'file':
       return 'files';

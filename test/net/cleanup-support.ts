@@ -98,6 +98,9 @@ function withoutTimers(json: string): string {
 /** Other people's objects and files in every place that ours could be mistaken for. */
 export function plantForeign(lab: Lab, node: LabNode): void {
   const commands = [
+    // What the agent would set, and nobody takes back.
+    'sysctl -q -w net.ipv4.ip_forward=1',
+    'sysctl -q -w net.ipv6.conf.all.forwarding=1',
     // A name of ours on another kind of device, or on a device of another VNI.
     'ip link add flannel.9 type bridge',
     'ip link add flannel.8 type vxlan id 99 dstport 4790 local 192.168.77.1 dev eth0',

@@ -181,6 +181,7 @@ export class AgentRig {
         ipMasq: false,
         masqFullyRandom: true,
         forwardRules: true,
+        fixForward: false,
         renewMarginMinutes: 60,
         healthzIp: '0.0.0.0',
         healthzPort: 0,

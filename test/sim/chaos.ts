@@ -134,7 +134,10 @@ export class Chaos {
   /** One of the peers' objects that are there, or the node's address. */
   #damage(
     act: (
-      object: Exclude<KernelObject, { kind: 'link' | 'up' | 'sysctl' | 'offload' | 'file' | 'table' }>,
+      object: Exclude<
+        KernelObject,
+        { kind: 'link' | 'up' | 'sysctl' | 'offload' | 'file' | 'table' | 'passage' }
+      >,
     ) => void,
   ) {
     const objects = this.rig.wanted().flatMap((object) => {

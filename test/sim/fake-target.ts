@@ -89,6 +89,8 @@ export class FakeTarget implements Target {
         break;
       case 'rules':
         for (const table of this.kernel.tables.values()) yield { object: table, owner: tableOwner(table) };
+        // There are no chains of others.
+        for (const object of probe) if (object.kind === 'passage') yield ours(object);
         break;
       case 'files':
         for (const object of probe) yield* this.#probe(object);
@@ -166,6 +168,8 @@ export class FakeTarget implements Target {
         return 0;
       case 'file':
         if (!remove) kernel.files.set(object.path, object.text);
+        return 0;
+      case 'passage':
         return 0;
     }
   }

@@ -173,6 +173,7 @@ export class Rig {
       ipMasq: this.#ipMasq,
       fullyRandom: true,
       forward,
+      fixForward: false,
     };
     this.#plan = plan(inputs);
     const links = this.#plan.node.flatMap((object) => (object.kind === 'link' ? [object.name] : []));

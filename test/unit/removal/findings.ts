@@ -70,7 +70,14 @@ export function findings({
 }: Partial<Omit<Findings, 'kernel'>> & { kernel?: Partial<KernelFindings> } = {}): Findings {
   return {
     node: 'pi-1',
-    kernel: { links: [ownLink()], routes: [tunnelRoute(2)], entries: entriesOf(2), tables: [], ...kernel },
+    kernel: {
+      links: [ownLink()],
+      routes: [tunnelRoute(2)],
+      entries: entriesOf(2),
+      tables: [],
+      passages: [],
+      ...kernel,
+    },
     state: {
       directory: '/var/lib/flannelette',
       file: 'read',

@@ -1,0 +1,119 @@
+/**
+ * Chains of other programs that may drop the packets of pods: known for the status, and with `--fix-forward` given an accept
+ * that is kept at their beginning. Nothing else of them is touched.
+ *
+ * @module
+ */
+import {
+  type ChainPlace,
+  chainAddress,
+  type ForwardChain,
+  networksSeen,
+  OUR_COMMENT,
+  passageFault,
+} from '../model/forward-chains.ts';
+import type { Prefix } from '../model/ip.ts';
+import type { PassageObject } from '../model/objects.ts';
+import type { NetlinkError } from '../netlink/error.ts';
+import { NFT_MSG, ruleMessage } from '../netlink/nftables.ts';
+import { NLM_F, type Request, type Session } from '../netlink/session.ts';
+import { acceptRules } from './chain-rules.ts';
+import { chainHeader, type ForwardReading, readForwardChains } from './forward-chains.ts';
+import { request, userDataOf } from './nft-requests.ts';
+import { inTransaction, readGeneration } from './transaction.ts';
+
+/** The chains as they were read last, and what they were read for. */
+interface Known extends ForwardReading {
+  readonly networks: readonly Prefix[];
+  readonly generation: number;
+}
+
+/** See the module. */
+export class Passage {
+  readonly #session: () => Session | undefined;
+  #known: Known | undefined;
+
+  constructor(session: () => Session | undefined) {
+    this.#session = session;
+  }
+
+  /** The chains that may drop packets of the networks; a kernel without nf_tables has none. Reads what has changed. */
+  look(networks: readonly Prefix[]): readonly ForwardChain[] | NetlinkError {
+    const session = this.#session();
+    if (session === undefined) return [];
+    const generation = readGeneration(session);
+    if (typeof generation !== 'number') return generation;
+    const known = this.#known;
+    if (known?.generation === generation && known.networks.join() === networks.join()) return known.chains;
+    const reading = readForwardChains(session, networks);
+    if ('errno' in reading) return reading;
+    this.#known = { ...reading, networks, generation };
+    return reading.chains;
+  }
+
+  /** Reads what has changed since the last look. */
+  lookAgain(): void {
+    if (this.#known !== undefined) this.look(this.#known.networks);
+  }
+
+  /** What was found by the last look. */
+  get chains(): readonly ForwardChain[] {
+    return this.#known?.chains ?? [];
+  }
+
+  /** Whether a change of a chain, or of a rule in it, may change what was found. */
+  concerns(place: ChainPlace): boolean {
+    return this.#known?.seen.has(chainAddress(place)) === true;
+  }
+
+  /** Whether any of the table was looked at. */
+  concernsTable({ family, table }: Pick<ChainPlace, 'family' | 'table'>): boolean {
+    return this.chains.some((chain) => chain.family === family && chain.table === table);
+  }
+
+  /** Makes it so that chains that drop accept the networks first; without networks, takes out all that is ours. */
+  set(networks: readonly Prefix[]): NetlinkError | undefined {
+    const session = this.#session();
+    if (session === undefined) return undefined;
+    const lookedFor = this.#known?.networks ?? networks;
+    const error = inTransaction(session, () => {
+      const chains = this.look(networks);
+      if ('errno' in chains) return chains;
+      const wrong = chains.filter((chain) => passageFault(chain, networks) !== undefined);
+      return wrong.flatMap((chain) => requestsFor(chain, networks));
+    });
+    // Nobody tells us of our own doings.
+    this.look(lookedFor);
+    return error;
+  }
+}
+
+/** As the engine sees it. */
+export function passageOf(chains: readonly ForwardChain[], networks: readonly Prefix[]): PassageObject {
+  return {
+    kind: 'passage',
+    networks,
+    faults: chains.flatMap((chain) => passageFault(chain, networks) ?? []),
+    rules: chains.flatMap((chain) =>
+      [...chain.ours, ...chain.tooLate].map(({ handle }) => `${chainAddress(chain)} handle ${handle}`),
+    ),
+  };
+}
+
+/** Ours are all made anew: there are few. */
+function requestsFor(chain: ForwardChain, networks: readonly Prefix[]): readonly Request<unknown>[] {
+  const { family, table, name, drops, ours, tooLate } = chain;
+  const header = chainHeader(family);
+  const place = { table, chain: name };
+  const remove = [...ours, ...tooLate].map(({ handle }) =>
+    request(NFT_MSG.DELRULE, 0, { codec: ruleMessage, value: { header, attrs: { ...place, handle } } }),
+  );
+  if (drops === undefined) return remove;
+  const rules = networksSeen(chain, networks).flatMap((network) => acceptRules(network, family));
+  // Each comes before the last one.
+  const insert = rules.toReversed().map((expressions) => {
+    const attrs = { ...place, expressions, userData: userDataOf(OUR_COMMENT) };
+    return request(NFT_MSG.NEWRULE, NLM_F.CREATE, { codec: ruleMessage, value: { header, attrs } });
+  });
+  return [...remove, ...insert];
+}
