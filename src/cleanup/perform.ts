@@ -3,12 +3,20 @@
  *
  * @module
  */
-import { rmdirSync, unlinkSync } from 'node:fs';
+import { renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Problem } from '../model/problem.ts';
 import type { Result } from '../model/result.ts';
 import type { Change, Target } from '../reconcile/target.ts';
 import type { Removal } from '../removal/decide.ts';
-import type { LeaseStep, ObjectStep, Outcome, Step } from '../removal/step.ts';
+import type {
+  DirectoryStep,
+  FileStep,
+  LeaseStep,
+  ObjectStep,
+  Outcome,
+  RestoreStep,
+  Step,
+} from '../removal/step.ts';
 import { errnoName } from '../store/sqlite/failure.ts';
 
 /** What the work is done with. */
@@ -24,18 +32,17 @@ export interface Tools {
  * and what the node remembers stays for as long as it is needed to do this again.
  */
 export async function perform(removal: Removal, tools: Tools): Promise<readonly Outcome[]> {
+  const cni = removal.cni.map(attempt);
   const kernel = removeObjects(removal.kernel, tools);
-  const network = removal.network.map((step) => attempt(step, () => unlinkSync(step.path)));
+  const network = removal.network.map(attempt);
   const lease = hasFailed(kernel)
     ? removal.lease.map((step) => kept(step, 'kept until the kernel has nothing left that belongs to it'))
     : await Promise.all(removal.lease.map((step) => giveBack(step, tools)));
   const state =
-    hasFailed(kernel) || hasFailed(network)
+    hasFailed(cni) || hasFailed(kernel) || hasFailed(network)
       ? removal.state.map((step) => kept(step, 'kept so that this can be run again'))
-      : removal.state.map((step) =>
-          attempt(step, () => (step.kind === 'directory' ? rmdirSync(step.path) : unlinkSync(step.path))),
-        );
-  return [...kernel, ...network, ...lease, ...state];
+      : removal.state.map(attempt);
+  return [...cni, ...kernel, ...network, ...lease, ...state];
 }
 
 function hasFailed(outcomes: readonly Outcome[]): boolean {
@@ -73,9 +80,12 @@ async function giveBack(step: LeaseStep, { release }: Tools): Promise<Outcome> {
 }
 
 /** A file that has gone by itself is gone. */
-function attempt(step: Step, remove: () => void): Outcome {
+function attempt(step: FileStep | DirectoryStep | RestoreStep): Outcome {
+  const { path } = step;
   try {
-    remove();
+    if (step.kind === 'restore') renameSync(step.aside, path);
+    else if (step.kind === 'directory') rmdirSync(path);
+    else unlinkSync(path);
     return { step, error: undefined };
   } catch (error) {
     if (errnoName(error) === 'ENOENT') return { step, error: undefined };

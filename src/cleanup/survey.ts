@@ -25,6 +25,7 @@ import type { NodeMarks } from '../store/etcd/release.ts';
 import { errnoName } from '../store/sqlite/failure.ts';
 import { digestOf, EMPTY_STATE, isStateFileName, type NodeState, readState } from '../store/state-file.ts';
 import type { NamedStore, StoreSurvey } from './leases.ts';
+import { surveyCni } from './survey-cni.ts';
 
 /** What was read before the survey, because it may end the command. */
 export interface Known extends Pick<Findings, 'flanneld'> {
@@ -46,6 +47,7 @@ export function surveyFiles(settings: CleanupSettings, known: Known): Omit<Findi
     stateDir.replace(/(?<=.)\/+$/, ''),
   ]);
   const { subnetEnv, networks } = surveySubnetEnv(subnetFile);
+  const cni = surveyCni(settings.cni, stateDir);
   return {
     node: nodeName,
     state: findings,
@@ -54,7 +56,8 @@ export function surveyFiles(settings: CleanupSettings, known: Known): Omit<Findi
     leases: leaseFindings(known),
     socket: known.socket,
     flanneld: known.flanneld,
-    halfWritten: halfWritten(subnetFile),
+    cni: cni.found,
+    halfWritten: [subnetFile, ...cni.conflists].flatMap(halfWritten).concat(cni.halfWritten),
     // What is in another goes first.
     directories: [...directories].sort((a, b) => b.length - a.length).flatMap(surveyDirectory),
     macs: addressesOf(nodeName, state, own),

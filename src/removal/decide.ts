@@ -4,13 +4,16 @@
  *
  * @module
  */
+import { judgeCni } from './cni.ts';
 import { judgeLease, judgeState, judgeSubnetEnv } from './files.ts';
 import type { Findings, Left } from './findings.ts';
 import { judgeKernel } from './kernel.ts';
-import type { DirectoryStep, FileStep, LeaseStep, ObjectStep, Step } from './step.ts';
+import type { DirectoryStep, FileStep, LeaseStep, ObjectStep, RestoreStep, Step } from './step.ts';
 
 /** What is to be done, in the order of its parts: if it is interrupted, it can be done again from the start. */
 export interface Removal {
+  /** What has the container runtime make pods: first, so that none is made of what is about to go. */
+  readonly cni: readonly (FileStep | RestoreStep)[];
   /** Routes, then what stands on devices, then these. */
   readonly kernel: readonly ObjectStep[];
   /** What tells the CNI plugin of the subnet. */
@@ -26,18 +29,21 @@ export function decide(findings: Findings, { adopt }: { readonly adopt: boolean 
   const { objects, left, successor } = judgeKernel(findings, adopt);
   const network = judgeSubnetEnv(findings, successor);
   const state = judgeState(findings, network.steps);
-  const found = objects.length + network.steps.length + state.steps.length > 0;
+  const cni = judgeCni(findings.cni);
+  const found = objects.length + network.steps.length + state.steps.length + cni.steps.length > 0;
   const lease = judgeLease(findings, found);
   const kernel = objects.map((object): ObjectStep => ({ kind: 'object', object }));
   if (left.some(({ whose }) => whose === 'ours')) {
-    return { kernel, network: network.steps, lease: [], state: [], left: [...left, ...network.left, KEPT] };
+    const told = [...cni.left, ...left, ...network.left, KEPT];
+    return { cni: cni.steps, kernel, network: network.steps, lease: [], state: [], left: told };
   }
   return {
+    cni: cni.steps,
     kernel,
     network: network.steps,
     lease: lease.steps,
     state: state.steps,
-    left: [...left, ...network.left, ...lease.left, ...state.left],
+    left: [...cni.left, ...left, ...network.left, ...lease.left, ...state.left],
   };
 }
 
@@ -49,6 +55,6 @@ const KEPT: Left = {
 };
 
 /** All steps in their order. */
-export function stepsOf({ kernel, network, lease, state }: Removal): readonly Step[] {
-  return [...kernel, ...network, ...lease, ...state];
+export function stepsOf({ cni, kernel, network, lease, state }: Removal): readonly Step[] {
+  return [...cni, ...kernel, ...network, ...lease, ...state];
 }

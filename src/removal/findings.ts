@@ -82,6 +82,18 @@ export interface DirectoryFindings {
   readonly entries: readonly string[];
 }
 
+/** A name that the agent installs for the container runtime. */
+export interface CniFinding {
+  readonly path: string;
+  /**
+   * `nobody`: there is nothing. `operator`: it leads to this program, but was not made by it. `unknown`: it has this
+   * program's name, and nothing says who made it.
+   */
+  readonly owner: 'ours' | 'nobody' | 'foreign' | 'operator' | 'unknown';
+  /** Where that is what was there before. */
+  readonly aside: string | undefined;
+}
+
 /** Everything. */
 export interface Findings {
   readonly node: string;
@@ -90,6 +102,7 @@ export interface Findings {
   readonly subnetEnv: SubnetEnvFindings;
   readonly leases: LeaseFindings;
   readonly socket: SocketFindings;
+  readonly cni: readonly CniFinding[];
   /** Files that a process left half-written, by their full paths. */
   readonly halfWritten: readonly string[];
   /** The cluster's networks, as subnet.env and net-conf.json name them. */

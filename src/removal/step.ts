@@ -44,8 +44,15 @@ export interface DirectoryStep {
   readonly path: string;
 }
 
+/** What was there before, which comes back in place of ours. */
+export interface RestoreStep {
+  readonly kind: 'restore';
+  readonly path: string;
+  readonly aside: string;
+}
+
 /** See the module. */
-export type Step = ObjectStep | FileStep | LeaseStep | DirectoryStep;
+export type Step = ObjectStep | FileStep | RestoreStep | LeaseStep | DirectoryStep;
 
 /**
  * The step as a line for a shell: that of iproute2 or coreutils. No tool but this program gives a lease back, so
@@ -57,6 +64,8 @@ export function commandOf(step: Step): string {
       return objectCommand(step.object);
     case 'file':
       return `rm ${quoteForShell(step.path)}`;
+    case 'restore':
+      return `mv ${quoteForShell(step.aside)} ${quoteForShell(step.path)}`;
     case 'directory':
       return `rmdir ${quoteForShell(step.path)}`;
     case 'lease':

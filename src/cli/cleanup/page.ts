@@ -114,11 +114,15 @@ export function cleanupJson(cleanup: PlannedCleanup | DoneCleanup): string {
       : cleanup.outcomes.map(({ step, error }) => ({
           what: titleOf(step),
           kind: kindOf(step),
-          outcome: error === undefined ? 'removed' : 'failed',
+          outcome: error === undefined ? doneOf(step) : 'failed',
           error,
         }));
   const agent = 'steps' in cleanup ? cleanup.agent : undefined;
   return `${JSON.stringify({ node, dryRun: 'steps' in cleanup, agent, steps, left })}\n`;
+}
+
+function doneOf(step: Step): string {
+  return step.kind === 'restore' ? 'restored' : 'removed';
 }
 
 function kindOf(step: Step): string {
