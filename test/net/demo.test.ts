@@ -21,6 +21,7 @@ const findingsSchema = v.strictObject({
     }),
   ),
   pings: v.strictObject({ v4: countSchema, v6: countSchema }),
+  outside: v.strictObject({ v4: countSchema, v6: countSchema }),
   repairs: v.array(v.strictObject({ what: v.string(), ms: v.number() })),
 });
 
@@ -82,6 +83,11 @@ test.each([
     expect(findings.nodes.length).toBe(nodes);
     expect(findings.repairs.length).toBe(repairs);
     expect(findings.pings).toEqual({ v4: { sent: v4, ok: v4 }, v6: { sent: v6, ok: v6 } });
+    const outside = (other: string) => (args.join(' ').includes(other) ? 0 : nodes);
+    expect(findings.outside).toEqual({
+      v4: { sent: outside('--ipv6-only'), ok: outside('--ipv6-only') },
+      v6: { sent: outside('--ipv4-only'), ok: outside('--ipv4-only') },
+    });
     expect(new Set(findings.nodes.map(({ subnet, subnetV6 }) => subnet ?? subnetV6)).size).toBe(nodes);
     expect({ files: readdirSync(directory), processes: processesLeft() }).toEqual({
       files: [],

@@ -12,10 +12,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Netns } from '../../ffi/netns.ts';
 import { Agent, type AgentExtras, type Site } from '../../src/cli/demo/agents.ts';
-import { addPod, type Pod } from '../../src/cli/demo/pods.ts';
+import type { Pod } from '../../src/cli/demo/pods.ts';
 import { makeSite } from '../../src/cli/demo/site.ts';
 import { buildUnderlay, type NodeSpace, type UnderlayNetwork } from '../../src/cli/demo/topology.ts';
 import { FAMILIES, type Family } from '../../src/model/ip.ts';
+import { addPod } from './pod-by-hand.ts';
 import { type Capture, capture, run, type WitnessRecord, witnessRecords, witnessValue } from './witness.ts';
 
 /** The executable that `npm run build` makes for this machine. */

@@ -1,6 +1,5 @@
 import { expect, test } from 'bun:test';
 import { allPairs, Pinger, pairsOf, pingPairs } from '../../src/cli/demo/pings.ts';
-import { addPod } from '../../src/cli/demo/pods.ts';
 import { bootRoute } from '../../src/cli/demo/rtnl.ts';
 import { parseNodeSubnets } from '../../src/cli/demo/subnet-env.ts';
 import {
@@ -8,11 +7,13 @@ import {
   type NodeSpace,
   UNDERLAY_LINK,
   underlayAddress,
+  writeSysctls,
 } from '../../src/cli/demo/topology.ts';
 import { readView } from '../../src/cli/demo/view.ts';
 import { FAMILIES, familyOf, parsePrefix } from '../../src/model/ip.ts';
 import { eventually } from './agent-support.ts';
 import { PingStream } from './ping-stream.ts';
+import { addPod } from './pod-by-hand.ts';
 
 function subnetsOf(node: NodeSpace) {
   const subnets = parseNodeSubnets(
@@ -25,6 +26,7 @@ function subnetsOf(node: NodeSpace) {
 /** What host-gw agents would do. */
 function addRoutes(nodes: readonly NodeSpace[]): void {
   for (const node of nodes) {
+    writeSysctls(node.netns, { 'net/ipv4/ip_forward': 1, 'net/ipv6/conf/all/forwarding': 1 });
     for (const peer of nodes) {
       if (peer === node) continue;
       for (const text of [`10.42.${peer.number}.0/24`, `fd42:0:0:${peer.number}::/64`]) {

@@ -89,6 +89,11 @@ export class Agent {
     return join(this.directory, 'agent.sock');
   }
 
+  /** The subnet.env that it writes. */
+  get subnetFile(): string {
+    return join(this.directory, 'subnet.env');
+  }
+
   /** Whether it has ended. */
   get ended(): boolean {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
@@ -97,7 +102,7 @@ export class Agent {
   /** Waits until it says so itself. Gives back how long that took from its start, in milliseconds. */
   async ready(timeoutMs: number = READY_TIMEOUT_MS): Promise<number> {
     // It cannot be ready before it has written the file, and being asked all the time would cost it memory.
-    const isReady = async () => existsSync(this.#subnetFile) && (await this.get('/readyz'))?.status === 200;
+    const isReady = async () => existsSync(this.subnetFile) && (await this.get('/readyz'))?.status === 200;
     await this.#until(isReady, { what: 'ready', timeoutMs });
     return performance.now() - this.#startedMs;
   }
@@ -132,9 +137,7 @@ export class Agent {
 
   /** What it wrote to subnet.env, once it has. */
   subnets(): NodeSubnets | undefined {
-    return existsSync(this.#subnetFile)
-      ? parseNodeSubnets(readFileSync(this.#subnetFile, 'utf8'))
-      : undefined;
+    return existsSync(this.subnetFile) ? parseNodeSubnets(readFileSync(this.subnetFile, 'utf8')) : undefined;
   }
 
   memory(): Memory {
@@ -156,13 +159,9 @@ export class Agent {
     return all.slice(-lines).map((line) => line.slice(0, LOG_LINE_LENGTH_SHOWN));
   }
 
-  get #subnetFile(): string {
-    return join(this.directory, 'subnet.env');
-  }
-
   #arguments(): string[] {
     return [
-      ...['--subnet-file', this.#subnetFile],
+      ...['--subnet-file', this.subnetFile],
       ...['--state-dir', join(this.directory, 'state')],
       ...['--socket', this.socketPath],
       ...['--iface', UNDERLAY_LINK],

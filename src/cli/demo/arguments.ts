@@ -36,9 +36,10 @@ export interface DemoOptions {
 /** The text behind `--help`. */
 export const DEMO_USAGE = `Usage: flannelette demo [options]
 
-Builds a whole pod network inside network namespaces of its own, pings every pod from every pod, breaks
-things and shows how they are repaired. The machine's own network is not touched, and nothing is left
-afterwards. Runs as root, or as any user who may make user namespaces.
+Builds a whole pod network inside network namespaces of its own, makes pods by the CNI plugin, pings every
+pod from every pod and a host beyond the nodes from each, breaks things and shows how they are repaired.
+The machine's own network is not touched, and nothing is left afterwards. Runs as root, or as any user who
+may make user namespaces.
 
 Options:
   --nodes N          how many nodes, 1 to ${NODES_MAX} (default 3)

@@ -89,9 +89,10 @@ function writeReport(findings: Findings, progress: Progress): void {
 }
 
 function closingSentence(findings: Findings): string {
-  const { pings, repairs } = findings;
-  const sent = [...pings.values()].reduce((sum, count) => sum + count.sent, 0);
-  const lost = sent - [...pings.values()].reduce((sum, count) => sum + count.ok, 0);
+  const { pings, outside, repairs } = findings;
+  const counts = [...pings.values(), ...outside.values()];
+  const sent = counts.reduce((sum, count) => sum + count.sent, 0);
+  const lost = sent - counts.reduce((sum, count) => sum + count.ok, 0);
   if (allWell(findings)) {
     const all = [
       ...(sent > 0 ? [`${sent} of ${sent} pings were answered`] : []),

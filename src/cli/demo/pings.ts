@@ -59,19 +59,22 @@ export class Pinger implements Disposable {
   }
 }
 
-/** One ping from one pod to another. */
-export interface Ping {
+/** What has addresses to be pinged at. */
+export type Target = Pick<Pod, 'ips'>;
+
+/** One ping from a pod to another, or to something else. */
+export interface Ping<To extends Target = Pod> {
   readonly from: Pod;
-  readonly to: Pod;
+  readonly to: To;
   readonly family: Family;
   /** `undefined` if it was lost. */
   readonly roundTripMs: number | undefined;
 }
 
-/** Which pod pings which. */
-export interface PingPair {
+/** Which pod pings what. */
+export interface PingPair<To extends Target = Pod> {
   readonly from: Pod;
-  readonly to: Pod;
+  readonly to: To;
 }
 
 /** Every ordered pair of different pods. */
@@ -85,12 +88,12 @@ export function pairsOf(pod: Pod, pods: readonly Pod[]): PingPair[] {
 }
 
 /** Pings every pair once in every family that it has, and calls `onPing` as the outcomes come. */
-export async function pingPairs(
-  pairs: readonly PingPair[],
-  onPing: (ping: Ping) => void = () => {},
-): Promise<Ping[]> {
+export async function pingPairs<To extends Target>(
+  pairs: readonly PingPair<To>[],
+  onPing: (ping: Ping<To>) => void = () => {},
+): Promise<Ping<To>[]> {
   using pingers = new Pingers();
-  const pings: Promise<Ping>[] = [];
+  const pings: Promise<Ping<To>>[] = [];
   const queue = pairs.flatMap(({ from, to }) =>
     [...from.ips.keys()].flatMap((family) => {
       const ip = to.ips.get(family);
@@ -101,7 +104,7 @@ export async function pingPairs(
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { from, to, family, ip } = next;
       const reply = pingers.of(from, family).ping(ip);
-      const ping = reply.then((roundTripMs): Ping => {
+      const ping = reply.then((roundTripMs): Ping<To> => {
         const outcome = { from, to, family, roundTripMs };
         onPing(outcome);
         return outcome;

@@ -38,13 +38,16 @@ export interface PingCount {
 export interface Findings {
   readonly families: readonly Family[];
   readonly nodes: readonly NodeFinding[];
+  /** Between pods. */
   readonly pings: ReadonlyMap<Family, PingCount>;
+  /** From pods to the host beyond the nodes. */
+  readonly outside: ReadonlyMap<Family, PingCount>;
   readonly repairs: readonly RepairFinding[];
 }
 
 /** Whether every ping had its reply and everything was repaired. */
-export function allWell({ pings, repairs }: Findings): boolean {
-  const counts = [...pings.values(), ...repairs.map((repair) => repair.pings)];
+export function allWell({ pings, outside, repairs }: Findings): boolean {
+  const counts = [...pings.values(), ...outside.values(), ...repairs.map((repair) => repair.pings)];
   return counts.every(complete) && repairs.every(({ ms }) => ms !== undefined);
 }
 
@@ -94,7 +97,6 @@ export function repairsTable(
 
 /** The findings in one line of JSON. What was not measured is `null`. */
 export function findingsJson(findings: Findings): string {
-  const count = (family: Family) => findings.pings.get(family) ?? { sent: 0, ok: 0 };
   return JSON.stringify({
     ok: allWell(findings),
     nodes: findings.nodes.map(({ name, subnets, readyMs, memory }) => ({
@@ -105,7 +107,8 @@ export function findingsJson(findings: Findings): string {
       rssKib: memory.rssKib,
       anonKib: memory.anonKib,
     })),
-    pings: Object.fromEntries(FAMILIES.map((family) => [`v${family}`, count(family)])),
+    pings: countsJson(findings.pings),
+    outside: countsJson(findings.outside),
     repairs: findings.repairs.map(({ what, node, ms }) => ({
       what: `${what} on ${node}`,
       ms: ms === undefined ? null : rounded(ms),
@@ -118,9 +121,16 @@ export function failureJson(): string {
   return JSON.stringify({
     ok: false,
     nodes: [],
-    pings: { v4: { sent: 0, ok: 0 }, v6: { sent: 0, ok: 0 } },
+    pings: countsJson(new Map()),
+    outside: countsJson(new Map()),
     repairs: [],
   });
+}
+
+function countsJson(counts: ReadonlyMap<Family, PingCount>): Readonly<Record<string, PingCount>> {
+  return Object.fromEntries(
+    FAMILIES.map((family) => [`v${family}`, counts.get(family) ?? { sent: 0, ok: 0 }]),
+  );
 }
 
 /** The middle value, or the mean of the two in the middle. */

@@ -9,7 +9,8 @@ import { Agent, type Site } from './agents.ts';
 import type { DemoOptions } from './arguments.ts';
 import { type Damage, inflict, planDamages } from './damage.ts';
 import { DemoFailure } from './failure.ts';
-import { allPairs, type Ping, type PingPair, pairsOf, pingPairs } from './pings.ts';
+import { addOutside, type Outside } from './outside.ts';
+import { allPairs, type Ping, type PingPair, pairsOf, pingPairs, type Target } from './pings.ts';
 import { addPod, type Pod } from './pods.ts';
 import type { Outcome, Progress } from './progress.ts';
 import {
@@ -52,21 +53,22 @@ export async function showNetwork(
   { site, progress }: { site: Site; progress: Progress },
 ): Promise<ShownNetwork> {
   const { families } = options;
-  const underlay = await progress.step(
+  const { underlay, outside } = await progress.step(
     'Making the nodes',
-    () => buildUnderlay(options),
-    () => well(`Made ${count(options.nodes, 'node')}, each a network namespace, joined by a bridge`),
+    () => layOut(options),
+    () => well(`Made ${count(options.nodes, 'node')}, each a network namespace, and a host beyond them`),
   );
   const { nodes } = underlay;
   const place = await openStore(options, { site, underlay, progress });
   const started = await startAgents(nodes, { site: place, progress });
   const members = await progress.step(
     'Giving every node a pod',
-    () => Promise.all(started.map(addMember)),
-    () => well('Gave every node a pod in its subnet'),
+    () => Promise.all(started.map((each) => addMember(each, site.command))),
+    () => well('Gave every node a pod, made by the executable as its CNI plugin'),
   );
   const pods = members.map(({ pod }) => pod);
   const pings = await pingAll(pods, { families, progress });
+  const outsidePings = await pingOutside(pods, { outside, progress });
   const roundTrips = await measureRoundTrips(pods);
   const repairs: RepairFinding[] = [];
   for (const plan of planDamages(nodes, options)) {
@@ -77,9 +79,15 @@ export async function showNetwork(
     families,
     nodes: members.map((member) => nodeFinding(member, roundTrips)),
     pings: countByFamily(pings, families),
+    outside: countByFamily(outsidePings, families),
     repairs,
   };
   return { members, findings };
+}
+
+async function layOut(options: DemoOptions): Promise<{ underlay: UnderlayNetwork; outside: Outside }> {
+  const underlay = await buildUnderlay(options);
+  return { underlay, outside: await addOutside(underlay, options.families) };
 }
 
 /** A file needs no step of its own. */
@@ -101,8 +109,8 @@ async function openStore(
 
 type Started = Omit<Member, 'pod'>;
 
-async function addMember(started: Started): Promise<Member> {
-  return { ...started, pod: await addPod(started.agent.node, started.subnets) };
+async function addMember(started: Started, command: readonly string[]): Promise<Member> {
+  return { ...started, pod: await addPod({ ...started, command }) };
 }
 
 /** Starts as many agents at once as there are cores, so that the time of each is its own. */
@@ -115,7 +123,7 @@ async function startAgents(
     const queue = [...nodes];
     const work = async () => {
       for (let node = queue.shift(); node !== undefined; node = queue.shift()) {
-        const agent = new Agent(node, site);
+        const agent = new Agent(node, site, { arguments: ['--ip-masq'] });
         const readyMs = await agent.ready();
         const subnets = agent.subnets();
         if (subnets === undefined) throw new DemoFailure(`${node.name} is ready but wrote no subnet.env`);
@@ -145,14 +153,31 @@ async function pingAll(
     let done = 0;
     return pingPairs(pairs, () => note(`${++done} of ${total}`));
   };
-  return progress.step('Pinging every pod from every pod', work, (pings) => {
-    const counts = countByFamily(pings, families);
-    const words = [...counts].map(([family, { ok, sent }]) => `IPv${family} ${ok} of ${sent}`);
-    return {
-      ok: [...counts.values()].every(complete),
-      text: `Pinged every pod from every pod: ${words.join(', ')}`,
-    };
-  });
+  return progress.step('Pinging every pod from every pod', work, (pings) =>
+    answered('Pinged every pod from every pod', countByFamily(pings, families)),
+  );
+}
+
+/** That host knows no pod: what it answers came to it in the name of a node. */
+function pingOutside(
+  pods: readonly Pod[],
+  { outside, progress }: { outside: Outside; progress: Progress },
+): Promise<Ping<Outside>[]> {
+  const families = [...outside.ips.keys()];
+  return progress.step(
+    'Pinging the host beyond the nodes from every pod',
+    () => pingPairs(pods.map((from) => ({ from, to: outside }))),
+    (pings) =>
+      answered(
+        'Pinged the host beyond the nodes from every pod, masqueraded',
+        countByFamily(pings, families),
+      ),
+  );
+}
+
+function answered(what: string, counts: ReadonlyMap<Family, PingCount>): Outcome {
+  const words = [...counts].map(([family, { ok, sent }]) => `IPv${family} ${ok} of ${sent}`);
+  return { ok: [...counts.values()].every(complete), text: `${what}: ${words.join(', ')}` };
 }
 
 async function breakAndWatch(
@@ -202,13 +227,13 @@ function nodeFinding(
   };
 }
 
-function countByFamily(pings: readonly Ping[], families: readonly Family[]): Map<Family, PingCount> {
+function countByFamily(pings: readonly Ping<Target>[], families: readonly Family[]): Map<Family, PingCount> {
   return new Map(
     families.map((family) => [family, countPings(pings.filter((ping) => ping.family === family))]),
   );
 }
 
-function countPings(pings: readonly Ping[]): PingCount {
+function countPings(pings: readonly Ping<Target>[]): PingCount {
   return { sent: pings.length, ok: pings.filter(({ roundTripMs }) => roundTripMs !== undefined).length };
 }
 

@@ -35,6 +35,10 @@ function findings(): Findings {
       [4, { sent: 6, ok: 6 }],
       [6, { sent: 6, ok: 6 }],
     ]),
+    outside: new Map([
+      [4, { sent: 1, ok: 1 }],
+      [6, { sent: 1, ok: 1 }],
+    ]),
     repairs: [{ node: 'node-1', what: 'deleted flannel.1', ms: 4.26, pings: { sent: 8, ok: 8 } }],
   };
 }
@@ -87,6 +91,7 @@ test('findingsJson() has one shape, whatever happened', () => {
       },
     ],
     pings: { v4: { sent: 6, ok: 6 }, v6: { sent: 6, ok: 6 } },
+    outside: { v4: { sent: 1, ok: 1 }, v6: { sent: 1, ok: 1 } },
     repairs: [{ what: 'deleted flannel.1 on node-1', ms: 4.3 }],
   });
   expect(Object.keys(JSON.parse(failureJson()))).toEqual(Object.keys(JSON.parse(findingsJson(findings()))));
@@ -99,6 +104,7 @@ test('allWell() wants every ping, every repair, and every ping after a repair', 
   if (repair === undefined) throw new Error('no repair');
   expect(allWell(base)).toBe(true);
   expect(allWell({ ...base, pings: new Map([[4, { sent: 6, ok: 5 }]]) })).toBe(false);
+  expect(allWell({ ...base, outside: new Map([[6, { sent: 1, ok: 0 }]]) })).toBe(false);
   expect(allWell({ ...base, repairs: [{ ...repair, ms: undefined }] })).toBe(false);
   expect(allWell({ ...base, repairs: [{ ...repair, pings: { sent: 8, ok: 7 } }] })).toBe(false);
   expect(JSON.parse(findingsJson({ ...base, repairs: [{ ...repair, ms: undefined }] }))).toMatchObject({
