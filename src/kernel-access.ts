@@ -9,6 +9,7 @@ import { type EventSink, readEvents } from './kernel/events.ts';
 import { readForwarding } from './kernel/forwarding.ts';
 import { deleteLink } from './kernel/links.ts';
 import { LinuxKernel } from './kernel/linux.ts';
+import { mayHaveNfTables } from './kernel/nf-tables-module.ts';
 import { passageProblems } from './kernel/passage-problems.ts';
 import { readHost } from './kernel/underlay.ts';
 import type { Clock, Timer } from './model/clock.ts';
@@ -31,8 +32,8 @@ import type { HostSnapshot } from './underlay/snapshot.ts';
 /** A slash is in no name of a device (`dev_valid_name`). */
 const IMPOSSIBLE_NAME = 'no/device';
 
-/** What is below `net` is that of the network namespace of whoever opens it. */
-const SYSCTL_ROOT = '/proc/sys';
+/** What is below `net` and `sys/net` is that of the network namespace of whoever opens it. */
+const PROC = '/proc';
 
 const GROUPS =
   RTMGRP.LINK |
@@ -88,7 +89,7 @@ export class KernelAccess {
         onWanted: () => this.#netfilter.want(),
         passage: this.#netfilter.passage,
       },
-      sysctlRoot: SYSCTL_ROOT,
+      sysctlRoot: `${PROC}/sys`,
       onLinks: () => this.#refilter(),
       onBulk: () => this.#hushEcho(),
     });
@@ -119,7 +120,8 @@ export class KernelAccess {
 
   /** Whether the node passes packets on; `settings` are those that decide it. */
   forwarding(settings: readonly SysctlObject[]): ForwardingStatus {
-    return readForwarding(settings, SYSCTL_ROOT);
+    const session = mayHaveNfTables() ? this.#netfilter.session() : undefined;
+    return readForwarding(settings, { proc: PROC, session });
   }
 
   /** Chains of other programs that may drop what pods send, as they were looked at last. */

@@ -32,7 +32,11 @@ export interface RuleListener extends Pick<EventSink, 'moved' | 'look' | 'hostPo
 /** One namespace's netfilter. */
 export class NetfilterAccess {
   /** Chains of other programs that may drop what pods send. */
-  readonly passage = new Passage(() => this.session());
+  readonly passage = new Passage({
+    session: () => this.session(),
+    isHeard: () => this.#watch !== undefined,
+    monotonicMs: () => this.#clock.monotonicMs(),
+  });
   readonly #clock: Clock;
   #socket: NetlinkSocket | undefined;
   #session: Session | undefined;
@@ -98,10 +102,12 @@ export class NetfilterAccess {
     }
     const context = { ownPortId: this.#socket?.portId ?? 0, passage: this.passage };
     const sink = { ...listener, passage: () => this.#settle(listener) };
+    this.passage.doubt();
     this.#watch = watchNetlink(socket, {
       onDatagrams: (bytes) => readRuleEvents(bytes, context, sink),
       onLost: () => {
         this.eventLosses++;
+        this.passage.doubt();
         this.#watch = undefined;
         this.#again(listener, REOPEN_MS);
       },

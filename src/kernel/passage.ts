@@ -26,29 +26,53 @@ import { inTransaction, readGeneration } from './transaction.ts';
 interface Known extends ForwardReading {
   readonly networks: readonly Prefix[];
   readonly generation: number;
+  /** By the monotonic clock. */
+  readonly atMs: number;
+}
+
+/** A look whose every change since would have been heard of is good for this long: to list thousands of chains takes time. */
+const TRUST_MS = 120_000;
+
+/** What the chains are reached through. */
+export interface PassageOptions {
+  /** Over a NETLINK_NETFILTER socket; `undefined` where the kernel has none. */
+  readonly session: () => Session | undefined;
+  /** Whether changes are announced to {@link Passage.concerns} at present. */
+  readonly isHeard: () => boolean;
+  readonly monotonicMs: () => number;
 }
 
 /** See the module. */
 export class Passage {
-  readonly #session: () => Session | undefined;
+  readonly #options: PassageOptions;
   #known: Known | undefined;
+  /** Whether a chain that was read may be another by now, or one may have come. */
+  #isStale = true;
 
-  constructor(session: () => Session | undefined) {
-    this.#session = session;
+  constructor(options: PassageOptions) {
+    this.#options = options;
   }
 
   /** The chains that may drop packets of the networks; a kernel without nf_tables has none. Reads what has changed. */
   look(networks: readonly Prefix[]): readonly ForwardChain[] | NetlinkError {
-    const session = this.#session();
+    const session = this.#options.session();
     if (session === undefined) return [];
     const generation = readGeneration(session);
     if (typeof generation !== 'number') return generation;
-    const known = this.#known;
-    if (known?.generation === generation && known.networks.join() === networks.join()) return known.chains;
+    if (this.#known !== undefined && this.#isGood(this.#known, networks, generation))
+      return this.#known.chains;
     const reading = readForwardChains(session, networks);
     if ('errno' in reading) return reading;
-    this.#known = { ...reading, networks, generation };
+    this.#known = { ...reading, networks, generation, atMs: this.#options.monotonicMs() };
+    this.#isStale = false;
     return reading.chains;
+  }
+
+  #isGood(known: Known, networks: readonly Prefix[], generation: number): boolean {
+    if (known.networks.join() !== networks.join()) return false;
+    if (known.generation === generation) return true;
+    const { isHeard, monotonicMs } = this.#options;
+    return !this.#isStale && isHeard() && monotonicMs() < known.atMs + TRUST_MS;
   }
 
   /** Reads what has changed since the last look. */
@@ -61,28 +85,39 @@ export class Passage {
     return this.#known?.chains ?? [];
   }
 
-  /** Whether a change of a chain, or of a rule in it, may change what was found. */
-  concerns(place: ChainPlace): boolean {
-    return this.#known?.seen.has(chainAddress(place)) === true;
+  /** Tells of a change of a chain, or of a rule in it; whether it may change what was found. */
+  concerns(place: ChainPlace, isForward = false): boolean {
+    const isNews = isForward || this.#known?.seen.has(chainAddress(place)) === true;
+    this.#isStale ||= isNews;
+    return isNews;
   }
 
-  /** Whether any of the table was looked at. */
+  /** The same of a table that has gone. */
   concernsTable({ family, table }: Pick<ChainPlace, 'family' | 'table'>): boolean {
-    return this.chains.some((chain) => chain.family === family && chain.table === table);
+    const isNews = this.chains.some((chain) => chain.family === family && chain.table === table);
+    this.#isStale ||= isNews;
+    return isNews;
+  }
+
+  /** Changes may have been missed. */
+  doubt(): void {
+    this.#isStale = true;
   }
 
   /** Makes it so that chains that drop accept the networks first; without networks, takes out all that is ours. */
   set(networks: readonly Prefix[]): NetlinkError | undefined {
-    const session = this.#session();
+    const session = this.#options.session();
     if (session === undefined) return undefined;
     const lookedFor = this.#known?.networks ?? networks;
     const error = inTransaction(session, () => {
+      this.doubt();
       const chains = this.look(networks);
       if ('errno' in chains) return chains;
       const wrong = chains.filter((chain) => passageFault(chain, networks) !== undefined);
       return wrong.flatMap((chain) => requestsFor(chain, networks));
     });
     // Nobody tells us of our own doings.
+    this.doubt();
     this.look(lookedFor);
     return error;
   }

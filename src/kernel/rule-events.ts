@@ -86,7 +86,7 @@ function isNews(type: number, payload: Reader, { family, table, passage }: Event
     case NFT_MSG.NEWCHAIN:
     case NFT_MSG.DELCHAIN: {
       const { name = '', hook } = chainMessage.read(payload).attrs;
-      return hook?.number === NF_INET.FORWARD || passage.concerns({ family, table, name });
+      return passage.concerns({ family, table, name }, hook?.number === NF_INET.FORWARD);
     }
     case NFT_MSG.NEWRULE:
     case NFT_MSG.DELRULE: {

@@ -34,7 +34,11 @@ export class RuleTables {
   /** Whether none is wanted and none was found: then nothing is to be looked for. */
   #isDone = false;
 
-  constructor({ session, onWanted = () => undefined, passage = new Passage(session) }: RuleTablesOptions) {
+  constructor({
+    session,
+    onWanted = () => undefined,
+    passage = new Passage({ session, isHeard: () => false, monotonicMs: () => 0 }),
+  }: RuleTablesOptions) {
     this.#session = session;
     this.#onWanted = onWanted;
     this.#passage = passage;

@@ -1,6 +1,6 @@
 /** The settings without which a node passes no packets on: sysctl and radvd are the witnesses. */
 import { expect, test } from 'bun:test';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { inNetns, type Netns } from '../../ffi/netns.ts';
@@ -29,9 +29,13 @@ const statusSchema = v.looseObject({
   forwarding: v.looseObject({ settings: v.record(v.string(), v.string()), notes: v.array(v.string()) }),
 });
 
-async function settingsOf(node: LabNode): Promise<Readonly<Record<string, string>>> {
+async function forwardingOf(node: LabNode) {
   const answer = await node.agent.get('/status');
-  return v.parse(statusSchema, JSON.parse(answer?.text ?? '')).forwarding.settings;
+  return v.parse(statusSchema, JSON.parse(answer?.text ?? '')).forwarding;
+}
+
+async function settingsOf(node: LabNode): Promise<Readonly<Record<string, string>>> {
+  return (await forwardingOf(node)).settings;
 }
 
 test(
@@ -116,14 +120,14 @@ test(
     const node = lab.node(1);
     using _router = startRouter(lab.bridge, lab.directory);
     const routes = () => node.run('ip', '-6', 'route', 'show', 'default');
-    await eventually(() => expect(routes()).toContain('proto ra'));
+    await eventually(() => expect(routes()).toContain('proto ra'), 30_000);
     expect(sysctl(node, 'net.ipv6.conf.eth0.accept_ra')).toBe('1');
     await node.start(JSON_LOG).ready();
     expect(await settingsOf(node)).toEqual({ [IPV4]: '1', 'net.ipv6.conf.eth0.accept_ra': '2', [IPV6]: '1' });
     expect(routes()).toContain('proto ra');
     // It would not come back if the kernel did not listen any more.
     node.run('ip', '-6', 'route', 'flush', 'default');
-    await eventually(() => expect(routes()).toContain('proto ra'));
+    await eventually(() => expect(routes()).toContain('proto ra'), 30_000);
     expect(sysctl(node, 'net.ipv6.conf.eth0.accept_ra')).toBe('2');
   },
   TIMEOUT_MS,
@@ -151,6 +155,33 @@ test(
     const [, command = ''] = /\((sysctl -w \S+),/.exec(remedy) ?? [];
     run(node.space.netns, command.split(' '));
     await node.agent.ready();
+  },
+  TIMEOUT_MS,
+);
+
+test.each([
+  ['iptables', 'iptables-nft -t nat -N KUBE-SERVICES'],
+  ['nftables', 'nft add table ip kube-proxy'],
+])(
+  'where kube-proxy works by %s, the setting of bridges is noted that it needs, with the command',
+  async (_, kubeProxy) => {
+    await using lab = await createLab({ nodes: 1, families: [4] });
+    const node = lab.node(1);
+    const setting = '/proc/sys/net/bridge/bridge-nf-call-iptables';
+    const isLoaded = existsSync(setting);
+    if (isLoaded) writeSysctls(node.space.netns, { 'net/bridge/bridge-nf-call-iptables': 0 });
+    await node.start().ready();
+    expect((await forwardingOf(node)).notes).toEqual([]);
+    node.run(...kubeProxy.split(' '));
+    const [note = ''] = (await forwardingOf(node)).notes;
+    const [, command = ''] = /is 1: (.*), and a/.exec(note) ?? [];
+    expect(command).toBe(
+      isLoaded ? 'sysctl -w net.bridge.bridge-nf-call-iptables=1' : 'modprobe br_netfilter',
+    );
+    if (!isLoaded) return;
+    node.run(...command.split(' '));
+    expect(await forwardingOf(node)).toEqual({ settings: { [IPV4]: '1' }, notes: [] });
+    expect((await reasonsOf(node)).codes).toEqual([]);
   },
   TIMEOUT_MS,
 );
