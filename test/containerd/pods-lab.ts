@@ -4,10 +4,10 @@
  * @module
  */
 import { addOutside, type Outside } from '../../src/cli/demo/outside.ts';
-import { type PingPair, pingPairs } from '../../src/cli/demo/pings.ts';
+import { type PingPair, pingPairs, type Target } from '../../src/cli/demo/pings.ts';
 import type { Pod } from '../../src/cli/demo/pods.ts';
 import { type NodeSpace, underlayAddress } from '../../src/cli/demo/topology.ts';
-import { FAMILIES, type Family, type Ip } from '../../src/model/ip.ts';
+import { FAMILIES } from '../../src/model/ip.ts';
 import { eventually } from '../net/agent-support.ts';
 import { createLab, type Lab } from '../net/lab.ts';
 import { PodNode } from './pod-node.ts';
@@ -61,14 +61,14 @@ async function prepareForPods(node: PodNode): Promise<void> {
   });
 }
 
-/** A node or another host as what can ping and be pinged. */
-export function host(node: NodeSpace, ips?: ReadonlyMap<Family, Ip>): Pod {
-  const own = new Map(FAMILIES.map((family) => [family, underlayAddress(node.number, family)]));
-  return { node, netns: node.netns, ips: ips ?? own, [Symbol.dispose]: () => {} };
+/** A node as what can ping and be pinged. */
+export function host(node: NodeSpace): Pod {
+  const ips = new Map(FAMILIES.map((family) => [family, underlayAddress(node.number, family)]));
+  return { node, netns: node.netns, ips, [Symbol.dispose]: () => {} };
 }
 
 /** Pings each pair in both families, and says which had no answer. */
-export async function lostPings(pairs: readonly PingPair[]): Promise<string[]> {
+export async function lostPings(pairs: readonly PingPair<Target>[]): Promise<string[]> {
   const pings = await pingPairs(pairs);
   if (pings.length < pairs.length * FAMILIES.length) throw new Error('Not every pair has both families');
   const lost = pings.filter(({ roundTripMs }) => roundTripMs === undefined);

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { PingStream } from '../net/ping-stream.ts';
-import { PodsLab } from './pods-lab.ts';
+import { lostPings, PodsLab } from './pods-lab.ts';
 
 test('pods do not notice that the agent or containerd ends and comes back; what came before is removed after', async () => {
   await using pods = await PodsLab.start();
@@ -24,6 +24,17 @@ test('pods do not notice that the agent or containerd ends and comes back; what 
   expect(
     one.run(['ip', '-o', 'link', 'show', 'type', 'veth', 'master', 'cni0']).trim().split('\n').length,
   ).toBe(1);
+});
+
+test('pods come and go while no agent runs', async () => {
+  await using pods = await PodsLab.start();
+  const { one, two } = pods;
+  await using across = await two.runPod();
+  await one.agent.stop();
+  const pod = await one.runPod();
+  expect(await lostPings([{ from: pod, to: across }])).toEqual([]);
+  await pod[Symbol.asyncDispose]();
+  expect(one.run(['ip', '-o', 'link', 'show', 'type', 'veth', 'master', 'cni0'])).toBe('');
 });
 
 test('a pod that is asked for before the agent has a subnet comes when it is tried again', async () => {
