@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { dlopen, type Pointer, ptr, read } from 'bun:ffi';
+import { dlopen, type FFIFunction, type Pointer, ptr, read } from 'bun:ffi';
 
 /** glibc's soname, then musl's, of the architectures that we build for. */
 const SONAMES = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libc.musl-aarch64.so.1'];
@@ -28,11 +28,12 @@ const symbols = {
   prctl: { args: ['i32', 'u64', 'u64', 'u64', 'u64'], returns: 'i32' },
 } as const;
 
-function open() {
+/** Binds C functions; each file that needs more than {@link libc} has binds its own, so that the others do not pay. */
+export function bindings<const Functions extends Record<string, FFIFunction>>(functions: Functions) {
   let failure: unknown;
   for (const soname of SONAMES) {
     try {
-      return dlopen(soname, symbols).symbols;
+      return dlopen(soname, functions).symbols;
     } catch (error) {
       failure = error;
     }
@@ -41,7 +42,7 @@ function open() {
 }
 
 /** The C functions as they are: a negative result says that {@link errno} has the reason. */
-export const libc = open();
+export const libc = bindings(symbols);
 
 /** The address of a typed array's first byte. Keep the array referenced for as long as C may use it. */
 export function addressOf(bytes: Uint8Array | Int32Array): Pointer {

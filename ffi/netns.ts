@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeFile, O, openFile } from './files.ts';
 import { checked, libc } from './libc.ts';
 
 /** `linux/sched.h`. */
@@ -29,7 +29,7 @@ export function createNetns(): Netns {
   return visit(() => {
     const made = checked(libc.unshare(CLONE_NEWNET));
     if (made < 0) throw new Error(`Cannot make a network namespace: errno ${-made}`);
-    return hold(openSync(OWN_NAMESPACE, 'r'));
+    return holdNetns(opened(OWN_NAMESPACE));
   });
 }
 
@@ -39,7 +39,7 @@ export function createNetns(): Netns {
  * @throws if there is no such process or it belongs to somebody else
  */
 export function openNetnsOf(pid: number): Netns {
-  return hold(openSync(`/proc/${pid}/ns/net`, 'r'));
+  return holdNetns(opened(`/proc/${pid}/ns/net`));
 }
 
 /**
@@ -50,7 +50,13 @@ export function openNetnsOf(pid: number): Netns {
  */
 export function openNetnsAt(path: string): Netns {
   // Whatever it is, opening it does not wait.
-  return hold(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  return holdNetns(opened(path, O.NONBLOCK));
+}
+
+function opened(path: string, flags = 0): number {
+  const fd = openFile(path, O.RDONLY | flags);
+  if (fd < 0) throw new Error(`Cannot open ${path}: errno ${-fd}`);
+  return fd;
 }
 
 /**
@@ -69,14 +75,14 @@ export function inNetns<T>(netns: Netns, fn: () => T): T {
 
 /** Runs `fn`, which may change the thread's namespace, and comes back whatever happens. */
 function visit<T>(fn: () => T): T {
-  const home = openSync(OWN_NAMESPACE, 'r');
+  const home = opened(OWN_NAMESPACE);
   try {
     return fn();
   } finally {
     try {
       enter(home);
     } finally {
-      closeSync(home);
+      closeFile(home);
     }
   }
 }
@@ -86,10 +92,11 @@ function enter(fd: number): void {
   if (entered < 0) throw new Error(`Cannot enter a network namespace: errno ${-entered}`);
 }
 
-function hold(fd: number): Netns {
+/** The namespace that a descriptor leads to, which it takes over. */
+export function holdNetns(fd: number): Netns {
   let open = true;
   const close = () => {
-    if (open) closeSync(fd);
+    if (open) closeFile(fd);
     open = false;
   };
   return { fd, close, [Symbol.dispose]: close };

@@ -5,27 +5,15 @@
  *
  * @module
  */
-import {
-  closeSync,
-  existsSync,
-  linkSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
+
+import { closeFile, listFolder, O, readFile, removeFile, renameFile, writeFile } from '../../ffi/files.ts';
 import { nextAddress, type PodRange, rangeHolds, rangeText } from '../ipam/pod-ranges.ts';
 import { type Ip, parseIp } from '../model/ip.ts';
+import { ERRNO } from '../netlink/error.ts';
+import type { Attachment } from './attachment.ts';
 import { CniAbort, cniFailure } from './failure.ts';
-import { doing, lockFolder } from './locked-folder.ts';
-
-/** Whose address it is. */
-export interface Attachment {
-  readonly containerId: string;
-  readonly ifname: string;
-}
+import { ioFailure, need } from './io.ts';
+import { lockFolder } from './locked-folder.ts';
 
 /** An address of a pod, and what the kernel needs to know about it. */
 export interface GivenAddress {
@@ -46,18 +34,17 @@ export class AddressBook implements Disposable {
   readonly #folder: string;
   readonly #lock: number;
 
-  /** Whether there is such a folder. */
-  static exists(folder: string): boolean {
-    return existsSync(folder);
-  }
-
   /** The addresses that a folder names as taken, without its lock; none if there is no folder. */
   static peek(folder: string): Ip[] {
-    if (!existsSync(folder)) return [];
-    return doing(`read ${folder}`, () => readdirSync(folder).flatMap((name) => parseIp(name) ?? []));
+    return namesIn(folder).flatMap((name) => parseIp(name) ?? []);
   }
 
-  /** Waits for the lock. Throws {@link CniAbort} if the folder cannot be used. */
+  /** Opens the book of a folder, or gives back `undefined` if there is none. Waits for the lock. */
+  static ofFolder(folder: string): AddressBook | undefined {
+    return namesIn(folder).length > 0 ? new AddressBook(folder) : undefined;
+  }
+
+  /** Makes the folder if there is none, and waits for the lock. Throws {@link CniAbort} if it cannot be used. */
   constructor(folder: string) {
     this.#folder = folder;
     this.#lock = lockFolder(folder);
@@ -78,12 +65,12 @@ export class AddressBook implements Disposable {
         const last = this.#last(i);
         const next = nextAddress(set, { last, isTaken: (ip) => taken.has(ip) || inUse.has(ip) });
         if (next === undefined) throw exhausted(set, { folder: this.#folder, count: taken.size });
-        this.#write(next.ip, ownerText(owner));
+        this.#write(this.#pathOf(next.ip), ownerText(owner));
         given.push(next);
-        this.#setLast(i, next.ip);
+        this.#write(this.#lastPath(i), next.ip);
       }
     } catch (thrown) {
-      for (const { ip } of given) rmSync(join(this.#folder, ip), { force: true });
+      for (const { ip } of given) removeFile(this.#pathOf(ip));
       throw thrown;
     }
     return given;
@@ -110,60 +97,57 @@ export class AddressBook implements Disposable {
 
   /** Lets go of the lock. */
   [Symbol.dispose](): void {
-    closeSync(this.#lock);
+    closeFile(this.#lock);
   }
 
   /** Every address that is taken, with the text that says by whom. */
   #read(): Map<Ip, string> {
-    return doing(`read ${this.#folder}`, () => {
-      const entries = new Map<Ip, string>();
-      for (const name of readdirSync(this.#folder)) {
-        const ip = parseIp(name);
-        if (ip === undefined) continue;
-        const holder = readFileSync(join(this.#folder, name), 'utf8').trim();
-        // Who is killed between making a file and writing it leaves it empty; nobody else writes while we hold the lock.
-        if (holder !== '') entries.set(ip, holder);
-      }
-      return entries;
-    });
-  }
-
-  /** In one step, so that who is killed leaves the whole file or none. */
-  #write(ip: Ip, holder: string): void {
-    doing(`write ${join(this.#folder, ip)}`, () => {
-      const path = join(this.#folder, ip);
-      const draft = join(this.#folder, 'draft');
-      writeFileSync(draft, holder, { mode: 0o644 });
-      rmSync(path, { force: true });
-      linkSync(draft, path);
-      rmSync(draft);
-    });
+    const entries = new Map<Ip, string>();
+    for (const name of namesIn(this.#folder)) {
+      const ip = parseIp(name);
+      if (ip === undefined) continue;
+      const path = this.#pathOf(ip);
+      const holder = String(need(`read ${path}`, readFile(path))).trim();
+      // Who is killed between making a file and writing it leaves it empty; nobody else writes while we hold the lock.
+      if (holder !== '') entries.set(ip, holder);
+    }
+    return entries;
   }
 
   #remove(ip: Ip): void {
-    doing(`remove ${join(this.#folder, ip)}`, () => rmSync(join(this.#folder, ip), { force: true }));
+    need(`remove ${this.#pathOf(ip)}`, removeFile(this.#pathOf(ip)));
   }
 
   #last(set: number): Ip | undefined {
-    try {
-      return parseIp(readFileSync(this.#lastPath(set), 'utf8').trim());
-    } catch {
-      // It only says where to begin.
-      return undefined;
-    }
+    // It only says where to begin.
+    const text = readFile(this.#lastPath(set));
+    return typeof text === 'string' ? parseIp(text.trim()) : undefined;
   }
 
-  #setLast(set: number, ip: Ip): void {
-    doing(`write ${this.#lastPath(set)}`, () => {
-      const draft = join(this.#folder, 'draft');
-      writeFileSync(draft, ip, { mode: 0o644 });
-      renameSync(draft, this.#lastPath(set));
-    });
+  /** In one step, so that who is killed leaves the whole file or none. */
+  #write(path: string, text: string): void {
+    const draft = `${this.#folder}/draft`;
+    const written = writeFile(draft, { text, flags: O.CREAT | O.TRUNC, mode: 0o644 });
+    const result = written < 0 ? written : renameFile(draft, path);
+    if (result >= 0) return;
+    removeFile(draft);
+    throw ioFailure(`write ${path}`, -result);
+  }
+
+  #pathOf(ip: Ip): string {
+    return `${this.#folder}/${ip}`;
   }
 
   #lastPath(set: number): string {
-    return join(this.#folder, `last_reserved_ip.${set}`);
+    return `${this.#folder}/last_reserved_ip.${set}`;
   }
+}
+
+function namesIn(folder: string): string[] {
+  const names = listFolder(folder);
+  if (typeof names !== 'number') return names;
+  if (names === -ERRNO.ENOENT) return [];
+  throw ioFailure(`read ${folder}`, -names);
 }
 
 /** As `host-local` writes it: `disk.LineBreak` is that of Windows. */

@@ -4,21 +4,23 @@
  * @module
  */
 import { inNetns, type Netns } from '../../ffi/netns.ts';
-import { familyOf, formatMac, type Mac, prefixLength } from '../model/ip.ts';
+import { prefixLength } from '../model/ip.ts';
 import { ERRNO } from '../netlink/error.ts';
 import { ifinfomsg } from '../netlink/link-kinds.ts';
-import { IFF, RTM, routeMessage, rtmsg } from '../netlink/route.ts';
-import { type PodPlan, planPod } from '../plan/pod.ts';
-import { AddressBook, type Attachment, type GivenAddress } from './address-book.ts';
+import { IFF } from '../netlink/route.ts';
+import { type PodPlan, planPod, podSettings } from '../plan/pod.ts';
+import { AddressBook, type GivenAddress } from './address-book.ts';
+import { type Attachment, nodeEndOf, nodeMacOf } from './attachment.ts';
 import type { BridgeConfig } from './bridge-config.ts';
 import { CniAbort, cniFailure } from './failure.ts';
 import type { JsonObject } from './json.ts';
 import { findNamespace, openNamespace } from './namespace.ts';
 import { addAddress, addRoute, changeLink, createLink, deleteLink, setHairpin } from './network-requests.ts';
-import { addressesInUse, enableIpv6, ensureBridge, needBridge, setSysctl } from './node-bridge.ts';
+import { addressesInUse, ensureBridge, findBridge, type NodeBridge } from './node-bridge.ts';
 import type { CniRequest } from './request.ts';
 import { formatResult } from './result.ts';
-import { type LinkMessage, Rtnl, refusal } from './rtnl.ts';
+import { Rtnl, refusal } from './rtnl.ts';
+import { setAll } from './settings.ts';
 
 /** Adds a pod. What was made is taken back if something cannot be. */
 export function addToBridge(request: CniRequest, config: BridgeConfig, otherBooks: string): JsonObject {
@@ -29,11 +31,12 @@ export function addToBridge(request: CniRequest, config: BridgeConfig, otherBook
     const msg = `the container has an interface ${request.ifname} already`;
     throw new CniAbort(cniFailure('OWN', msg, 'DEL takes it away; a container is added once'));
   }
-  const given = giveAddresses(node, { owner: request, config, otherBooks });
+  const found = findBridge(node, config.bridge);
+  const given = giveAddresses(node, { owner: request, config, otherBooks, found });
   try {
-    return connect({ request, config, netns, pod, node }, given);
+    return connect({ request, config, netns, pod, node }, { given, found });
   } catch (thrown) {
-    dropNodeEnd(node, request);
+    node.try(deleteLink(nodeEndOf(request)));
     release(request, [`${config.books}/${config.name}`]);
     throw thrown;
   }
@@ -43,10 +46,11 @@ interface Ask {
   readonly owner: Attachment;
   readonly config: BridgeConfig;
   readonly otherBooks: string;
+  readonly found: NodeBridge | undefined;
 }
 
-function giveAddresses(node: Rtnl, { owner, config, otherBooks }: Ask): GivenAddress[] {
-  const inUse = addressesInUse(node, config);
+function giveAddresses(node: Rtnl, { owner, config, otherBooks, found }: Ask): GivenAddress[] {
+  const inUse = found === undefined ? new Set<GivenAddress['ip']>() : addressesInUse(node, found, config);
   using book = new AddressBook(`${config.books}/${config.name}`);
   if (otherBooks !== config.books) {
     for (const ip of AddressBook.peek(`${otherBooks}/${config.name}`)) inUse.add(ip);
@@ -63,33 +67,19 @@ interface Connection {
 }
 
 function connect(
-  { request, config, netns, pod, node }: Connection,
-  given: readonly GivenAddress[],
+  connection: Connection,
+  { given, found }: { given: readonly GivenAddress[]; found: NodeBridge | undefined },
 ): JsonObject {
+  const { request, config, netns, pod, node } = connection;
   const plan = planPod({ ...config, addresses: given.map(podAddress) });
-  const bridge = ensureBridge(node, config, plan);
-  const name = nodeEndOf(request);
-  // Of an earlier try that was killed.
-  dropNodeEnd(node, request);
-  const peer = {
-    header: ifinfomsg.of({}),
-    attrs: { name: request.ifname, address: plan.mac, mtu: config.mtuBytes, netNsFd: netns.fd },
-  };
-  const linkInfo = { kind: 'veth' as const, data: { peer } };
-  node.execute(
-    `create veth pair ${name}, ${request.ifname}`,
-    createLink({ name, mtu: config.mtuBytes, linkInfo }),
-  );
-  const here = needLink(node, name);
-  node.execute(
-    `make ${name} a port of ${config.bridge}`,
-    changeLink(here.header.index, IFF.UP, { master: bridge.header.index }),
-  );
-  if (config.hairpinMode) node.execute(`set hairpin mode of ${name}`, setHairpin(here.header.index));
+  const bridge = ensureBridge(node, { config, plan, found });
+  makePair(connection, { plan, bridge });
   setUpPod(pod, { netns, ifname: request.ifname, plan });
+  // One whose MAC is not set takes that of a port.
+  const bridgeMac = bridge.mac === plan.bridgeMac ? bridge.mac : node.link(config.bridge)?.attrs.address;
   const interfaces = [
-    { name: config.bridge, mac: macOf(needBridge(node, config.bridge)) },
-    { name, mac: macOf(needLink(node, name)) },
+    { name: config.bridge, mac: bridgeMac ?? plan.bridgeMac },
+    { name: nodeEndOf(request), mac: nodeMacOf(request) },
     { name: request.ifname, mac: plan.mac, sandbox: request.netns },
   ];
   const ips = plan.addresses.map(({ ip, length, gateway }) => ({ ip, length, gateway, interface: 2 }));
@@ -101,6 +91,31 @@ function podAddress({ ip, range }: GivenAddress) {
   return { ip, length: prefixLength(range.subnet), gateway: range.gateway };
 }
 
+/** The node's end comes up as a port of the bridge, the pod's end down. */
+function makePair(
+  { request, config, netns, node }: Connection,
+  { plan, bridge }: { plan: PodPlan; bridge: NodeBridge },
+): void {
+  const name = nodeEndOf(request);
+  const mtu = config.mtuBytes;
+  const peer = {
+    header: ifinfomsg.of({}),
+    attrs: { name: request.ifname, address: plan.mac, mtu, netNsFd: netns.fd },
+  };
+  const linkInfo = { kind: 'veth' as const, data: { peer } };
+  const attrs = { name, mtu, address: nodeMacOf(request), master: bridge.index, linkInfo };
+  const create = createLink(IFF.UP, attrs);
+  const what = `create veth pair ${name}, ${request.ifname} as a port of ${config.bridge}`;
+  const refused = node.try(create);
+  if (refused !== undefined) {
+    if (refused.errno !== ERRNO.EEXIST) throw refusal(what, refused);
+    // Of an earlier try that was killed.
+    node.try(deleteLink(name));
+    node.run([{ what, request: create }]);
+  }
+  if (config.hairpinMode) node.run([{ what: `set hairpin mode of ${name}`, request: setHairpin(name) }]);
+}
+
 interface PodEnd {
   readonly netns: Netns;
   readonly ifname: string;
@@ -109,109 +124,51 @@ interface PodEnd {
 
 /** Addresses before the link is up: then the kernel tells the neighbours of them, by ARP and by ND. */
 function setUpPod(pod: Rtnl, { netns, ifname, plan }: PodEnd): void {
-  const { index } = needLink(pod, ifname).header;
-  const has6 = plan.addresses.some(({ ip }) => familyOf(ip) === 6);
-  inNetns(netns, () => {
-    setSysctl(`net/ipv4/conf/${ifname}/arp_notify`, '1');
-    if (!has6) return;
-    enableIpv6(ifname);
-    setSysctl(`net/ipv6/conf/${ifname}/accept_dad`, '0');
-    setSysctl(`net/ipv6/conf/${ifname}/ndisc_notify`, '1');
-  });
-  for (const address of plan.addresses) {
-    pod.execute(`add ${address.ip}/${address.length} to ${ifname}`, addAddress(index, address));
+  inNetns(netns, () => setAll(podSettings(plan, ifname)));
+  const index = pod.link(ifname)?.header.index;
+  if (index === undefined) {
+    throw new CniAbort(cniFailure('OWN', `${ifname} has gone from the container`, 'It has ended meanwhile'));
   }
-  pod.execute(`set ${ifname} up`, changeLink(index, IFF.UP));
-  for (const route of plan.routes) {
-    const error = pod.try(addRoute(index, route));
+  pod.run([
+    ...plan.addresses.map((address) => ({
+      what: `add ${address.ip}/${address.length} to ${ifname}`,
+      request: addAddress(index, address),
+    })),
+    { what: `set ${ifname} up`, request: changeLink(index, IFF.UP) },
     // As in the reference: the first of two wins.
-    if (error !== undefined && error.errno !== ERRNO.EEXIST)
-      throw refusal(`add a route to ${route.dst}`, error);
-  }
+    ...plan.routes.map((route) => ({
+      what: `add a route to ${route.dst}`,
+      request: addRoute(index, route),
+      mayExist: true,
+    })),
+  ]);
 }
 
 /** Takes a pod away, whatever is left of it. */
 export function removeFromBridge(request: CniRequest, books: readonly string[]): void {
-  using netns = findNamespace(request);
-  if (netns !== undefined) {
-    using pod = new Rtnl(netns);
-    dropLink(pod, request.ifname);
-  }
   using node = new Rtnl();
-  dropNodeEnd(node, request);
+  // Both ends go with one. Those of flannel and the reference have other names.
+  if (!dropLink(node, nodeEndOf(request))) {
+    using netns = findNamespace(request);
+    if (netns !== undefined) {
+      using pod = new Rtnl(netns);
+      dropLink(pod, request.ifname);
+    }
+  }
   release(request, books);
-}
-
-/** Looks whether a pod has all that it was given. Throws {@link CniAbort} with what is missing. */
-export function checkOnBridge(request: CniRequest, config: BridgeConfig): void {
-  using netns = openNamespace(request);
-  using pod = new Rtnl(netns);
-  using node = new Rtnl();
-  const { index, flags } = needLink(pod, request.ifname).header;
-  if ((flags & IFF.UP) === 0) missing(`${request.ifname} is down`);
-  using book = new AddressBook(`${config.books}/${config.name}`);
-  const given = book.addressesOf(request);
-  if (given.length === 0) missing(`${request.containerId} has no address in ${config.books}/${config.name}`);
-  const present = pod.addresses(index).map(({ attrs }) => attrs.local ?? attrs.address);
-  const lost = given.find((ip) => !present.includes(ip));
-  if (lost !== undefined) missing(`${request.ifname} has lost its address ${lost}`);
-  const bridge = needBridge(node, config.bridge);
-  const { attrs } = needLink(node, nodeEndOf(request));
-  if (attrs.master !== bridge.header.index) missing(`${nodeEndOf(request)} is no port of ${config.bridge}`);
-  checkRoutes(pod, { index, config });
-}
-
-function checkRoutes(pod: Rtnl, { index, config }: { index: number; config: BridgeConfig }): void {
-  const value = { header: rtmsg.of({}), attrs: {} };
-  const request = { type: RTM.GETROUTE, flags: 0, codec: routeMessage, value };
-  const there = new Set(
-    pod
-      .dump(request, routeMessage)
-      .filter(({ attrs }) => attrs.oif === index && attrs.gateway !== undefined)
-      .map(({ header, attrs }) => `${header.family} ${attrs.dst ?? 'default'}/${header.dstLength}`),
-  );
-  const defaults = [...there].filter((route) => route.includes(' default/')).length;
-  if (config.isDefaultGateway && defaults < config.sets.length) missing('a default route is gone');
-  for (const { dst } of config.routes) {
-    if (prefixLength(dst) > 0 && ![...there].some((route) => route.endsWith(` ${dst}`)))
-      missing(`the route to ${dst} is gone`);
-  }
-}
-
-function missing(msg: string): never {
-  throw new CniAbort(cniFailure('OWN', msg, 'Delete the pod; it is made anew'));
 }
 
 function release(owner: Attachment, books: readonly string[]): void {
   for (const folder of books) {
-    if (!AddressBook.exists(folder)) continue;
-    using book = new AddressBook(folder);
-    book.release(owner);
+    using book = AddressBook.ofFolder(folder);
+    book?.release(owner);
   }
 }
 
-function needLink(rtnl: Rtnl, name: string): LinkMessage {
-  const link = rtnl.link(name);
-  return link ?? missing(`there is no interface ${name}`);
-}
-
-function macOf({ attrs }: LinkMessage): Mac {
-  return attrs.address ?? formatMac(new Uint8Array(6), 0);
-}
-
-/** The name of the node's end: it follows from the attachment, so that what a killed ADD has left is found. */
-function nodeEndOf({ containerId, ifname }: Attachment): string {
-  // As long as a name can be: what bears it is deleted as a leftover.
-  return `veth${Bun.hash(`${containerId} ${ifname}`).toString(16).padStart(16, '0').slice(0, 11)}`;
-}
-
-function dropNodeEnd(node: Rtnl, owner: Attachment): void {
-  dropLink(node, nodeEndOf(owner));
-}
-
-function dropLink(rtnl: Rtnl, name: string): void {
-  const link = rtnl.link(name);
-  if (link === undefined) return;
-  const error = rtnl.try(deleteLink(link.header.index));
-  if (error !== undefined && error.errno !== ERRNO.ENODEV) throw refusal(`delete ${name}`, error);
+/** Whether there was such a link. */
+function dropLink(rtnl: Rtnl, name: string): boolean {
+  const error = rtnl.try(deleteLink(name));
+  if (error === undefined) return true;
+  if (error.errno === ERRNO.ENODEV) return false;
+  throw refusal(`delete ${name}`, error);
 }

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { isExecutable } from '../../ffi/files.ts';
 import { CniAbort, type CniFailure, cniFailure, thrownText } from './failure.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
-import type { CniRequest } from './request.ts';
+import type { CniRequest, Environment } from './request.ts';
 
 /** What it prints is a few hundred bytes. */
 const OUTPUT_BYTES_MAX = 1 << 20;
@@ -23,20 +22,24 @@ export function executePlugin(
 ): JsonObject | undefined {
   const { CNI_PATH: searchPath = '' } = environment;
   const program = findPlugin(type, { path: searchPath, why });
-  const { status, stdout, error } = spawnSync(program, [], {
-    input: config,
-    env: environment,
-    stdio: ['pipe', 'pipe', 'inherit'],
-    encoding: 'utf8',
-    maxBuffer: OUTPUT_BYTES_MAX,
-  });
-  if (error !== undefined) {
-    throw new CniAbort(cniFailure('IO_FAILURE', `cannot run ${program}`, thrownText(error)));
-  }
-  const told = parse(stdout);
-  if (status !== 0)
-    throw new CniAbort(failureOf(told, `${program} failed for ${verb} with status ${status}`));
+  const { exitCode, stdout } = spawn(program, { environment, config });
+  const told = parse(stdout.toString());
+  if (exitCode !== 0)
+    throw new CniAbort(failureOf(told, `${program} failed for ${verb} with status ${exitCode}`));
   return told;
+}
+
+function spawn(program: string, { environment, config }: { environment: Environment; config: string }) {
+  try {
+    return Bun.spawnSync([program], {
+      stdin: new TextEncoder().encode(config),
+      env: environment,
+      stderr: 'inherit',
+      maxBuffer: OUTPUT_BYTES_MAX,
+    });
+  } catch (thrown) {
+    throw new CniAbort(cniFailure('IO_FAILURE', `cannot run ${program}`, thrownText(thrown)));
+  }
 }
 
 function findPlugin(type: string, { path, why }: { path: string; why: string }): string {
@@ -45,14 +48,7 @@ function findPlugin(type: string, { path, why }: { path: string; why: string }):
   }
   for (const folder of path.split(':')) {
     const program = `${folder}/${type}`;
-    try {
-      if (folder !== '') {
-        accessSync(program, constants.X_OK);
-        return program;
-      }
-    } catch {
-      // Then in the next.
-    }
+    if (folder !== '' && isExecutable(program)) return program;
   }
   const details = `It is needed because ${why}; install it (Debian: containernetworking-plugins) or change that`;
   throw new CniAbort(cniFailure('OWN', `failed to find plugin "${type}" in path [${path}]`, details));

@@ -9,28 +9,21 @@ import { IFF, linkMessage, RTM } from '../netlink/route.ts';
 import { CniAbort, cniFailure } from './failure.ts';
 import type { JsonObject } from './json.ts';
 import { findNamespace, openNamespace } from './namespace.ts';
-import type { CniRequest } from './request.ts';
+import type { CniRequest, Plugin } from './request.ts';
 import { formatResult, previousResult, type ResultIp } from './result.ts';
 import { type LinkMessage, Rtnl } from './rtnl.ts';
 
 /** Whatever CNI_IFNAME says. */
 const LOOPBACK = 'lo';
 
-/** Answers one request. */
-export function loopback(request: CniRequest): JsonObject | undefined {
-  switch (request.verb) {
-    case 'ADD':
-      return add(request);
-    case 'DEL':
-      return remove(request);
-    case 'CHECK':
-      return check(request);
-    case 'GC':
-    case 'STATUS':
-      // Nothing is kept that could be left over, and nothing is needed that could be missing.
-      return undefined;
-  }
-}
+/** The plugin's answers. For GC nothing is kept that could be left over, for STATUS nothing is needed that could be missing. */
+export const loopback: Plugin = {
+  ADD: add,
+  DEL: remove,
+  CHECK: check,
+  GC: () => undefined,
+  STATUS: () => undefined,
+};
 
 function add(request: CniRequest): JsonObject {
   using netns = openNamespace(request);

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { statfsSync, statSync } from 'node:fs';
-import { type Netns, openNetnsAt } from '../../ffi/netns.ts';
-import { CniAbort, cniFailure, thrownText } from './failure.ts';
+import { closeFile, fileSystemOf, identityOf, O, openFile } from '../../ffi/files.ts';
+import { holdNetns, type Netns } from '../../ffi/netns.ts';
+import { ERRNO, errnoName } from '../netlink/error.ts';
+import { CniAbort, cniFailure } from './failure.ts';
 import type { Environment } from './request.ts';
 
 /** Where the process's own namespace is found. */
@@ -25,7 +26,11 @@ export function openNamespace(request: NamespaceRequest): Netns {
   const netns = findNamespace(request);
   if (netns !== undefined) return netns;
   throw new CniAbort(
-    cniFailure('INVALID_ENVIRONMENT', `CNI_NETNS: there is no network namespace at '${request.netns}'`),
+    cniFailure(
+      'INVALID_ENVIRONMENT',
+      `CNI_NETNS: there is no network namespace at '${request.netns}'`,
+      'The container has ended, or the runtime names another path than it made: look into its log',
+    ),
   );
 }
 
@@ -35,19 +40,17 @@ export function openNamespace(request: NamespaceRequest): Netns {
  */
 export function findNamespace({ netns: path, environment }: NamespaceRequest): Netns | undefined {
   if (path === '') return undefined;
-  let netns: Netns;
-  try {
-    if (!isNamespace(path)) return undefined;
-    netns = openNetnsAt(path);
-  } catch (thrown) {
-    const gone =
-      thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR');
-    if (gone) return undefined;
+  const fileSystem = fileSystemOf(path);
+  if (fileSystem >= 0 && fileSystem !== NSFS) return undefined;
+  // Whatever it is, opening it does not wait.
+  const fd = fileSystem < 0 ? fileSystem : openFile(path, O.RDONLY | O.NONBLOCK);
+  if (fd < 0) {
+    if (fd === -ERRNO.ENOENT || fd === -ERRNO.ENOTDIR) return undefined;
     const msg = `CNI_NETNS: cannot open network namespace '${path}'`;
-    throw new CniAbort(cniFailure('INVALID_ENVIRONMENT', msg, thrownText(thrown)));
+    throw new CniAbort(cniFailure('INVALID_ENVIRONMENT', msg, errnoName(-fd)));
   }
   if (isOwn(path) && !isOverridden(environment)) {
-    netns.close();
+    closeFile(fd);
     throw new CniAbort(
       cniFailure(
         'INVALID_ENVIRONMENT',
@@ -56,25 +59,25 @@ export function findNamespace({ netns: path, environment }: NamespaceRequest): N
       ),
     );
   }
-  return netns;
+  return holdNetns(fd);
 }
 
-/** Whether a path leads to a namespace. Throws what the file system says. */
+function isOwn(path: string): boolean {
+  const [there, here] = [identityOf(path), identityOf(OWN)];
+  return there?.inode === here?.inode && there?.device === here?.device;
+}
+
+/** Whether a path leads to a namespace. */
 export function isNamespace(path: string): boolean {
-  return statfsSync(path).type === NSFS;
+  return fileSystemOf(path) === NSFS;
 }
 
 /** The inode of the namespace that this process is in. */
 export function ownNamespace(): number {
-  return statSync(OWN).ino;
+  return identityOf(OWN)?.inode ?? 0;
 }
 
 /** As the reference plugins allow it. */
 function isOverridden({ CNI_NETNS_OVERRIDE: value = '' }: Environment): boolean {
   return value === '1' || value.toUpperCase() === 'TRUE';
-}
-
-function isOwn(path: string): boolean {
-  const [there, here] = [statSync(path), statSync(OWN)];
-  return there.dev === here.dev && there.ino === here.ino;
 }

@@ -39,14 +39,14 @@ export function familyNumber(address: Ip | Prefix): number {
   return familyOf(address) === 4 ? AF.INET : AF.INET6;
 }
 
-/** Makes a link. */
-export function createLink(attrs: LinkMessage['attrs']): Request<unknown> {
-  return request(RTM.NEWLINK, CREATE, { header: ifinfomsg.of({}), attrs });
+/** Makes a link; `flags` are set. */
+export function createLink(flags: number, attrs: LinkMessage['attrs']): Request<unknown> {
+  return request(RTM.NEWLINK, CREATE, { header: ifinfomsg.of({ flags, change: flags }), attrs });
 }
 
 /** Deletes a link. */
-export function deleteLink(index: number): Request<unknown> {
-  return request(RTM.DELLINK, 0, { header: ifinfomsg.of({ index }), attrs: {} });
+export function deleteLink(name: string): Request<unknown> {
+  return request(RTM.DELLINK, 0, { header: ifinfomsg.of({}), attrs: { name } });
 }
 
 /** Changes a link: `flags` are set. */
@@ -59,10 +59,10 @@ function request(type: number, flags: number, value: LinkMessage): Request<unkno
 }
 
 /** Lets a bridge send a packet back through the port that it came by. */
-export function setHairpin(index: number): Request<unknown> {
-  const header = ifinfomsg.of({ family: AF.BRIDGE, index });
-  const value = { header, attrs: { port: { hairpin: true } } };
-  return { type: RTM.SETLINK, flags: 0, codec: bridgePortMessage, value };
+export function setHairpin(name: string): Request<unknown> {
+  const port = { kind: 'bridge' as const, data: { hairpin: true } };
+  const value = { header: ifinfomsg.of({}), attrs: { name, port } };
+  return { type: RTM.NEWLINK, flags: 0, codec: bridgePortMessage, value };
 }
 
 /** Gives a link an address: one of IPv6 works at once, without a second of looking for its double. */

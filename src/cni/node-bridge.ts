@@ -3,120 +3,152 @@
  *
  * @module
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { familyOf, type Ip, prefixContains, prefixesOverlap, prefixOf } from '../model/ip.ts';
-import { ERRNO } from '../netlink/error.ts';
-import { IFF, NUD_IN_USE, ndmsg, neighbourMessage, RTM } from '../netlink/route.ts';
-import type { PodPlan } from '../plan/pod.ts';
+import {
+  type Cidr,
+  familyOf,
+  type Ip,
+  type Mac,
+  prefixContains,
+  prefixesOverlap,
+  prefixOf,
+} from '../model/ip.ts';
+import { ifinfomsg } from '../netlink/link-kinds.ts';
+import { IFF, linkMessage, NUD_IN_USE, ndmsg, neighbourMessage, RTM } from '../netlink/route.ts';
+import { gatewaySettings, type PodPlan } from '../plan/pod.ts';
 import type { BridgeConfig } from './bridge-config.ts';
-import { CniAbort, cniFailure, thrownText } from './failure.ts';
+import { CniAbort, cniFailure } from './failure.ts';
 import { addAddress, changeLink, createLink, familyNumber, removeAddress } from './network-requests.ts';
-import { type LinkMessage, type Rtnl, refusal } from './rtnl.ts';
+import type { LinkMessage, Rtnl } from './rtnl.ts';
+import { setAll } from './settings.ts';
 
-/** The bridge as it is in the kernel, up and with the addresses of the plan. */
-export function ensureBridge(rtnl: Rtnl, config: BridgeConfig, plan: PodPlan): LinkMessage {
-  const { bridge: name, mtuBytes } = config;
-  if (rtnl.link(name) === undefined) {
-    const attrs = { name, mtu: mtuBytes, address: plan.bridgeMac, linkInfo: { kind: 'bridge' as const } };
-    const error = rtnl.try(createLink(attrs));
-    // Another pod's plugin was quicker.
-    if (error !== undefined && error.errno !== ERRNO.EEXIST) throw refusal(`create bridge ${name}`, error);
-  }
-  const link = needBridge(rtnl, name);
-  const wanted = IFF.UP | (config.promiscMode ? IFF.PROMISC : 0);
-  if ((link.header.flags & wanted) !== wanted) {
-    rtnl.execute(`set bridge ${name} up`, changeLink(link.header.index, wanted));
-  }
-  if (plan.gateways.some(({ ip }) => familyOf(ip) === 6)) enableIpv6(name);
-  for (const gateway of plan.gateways) ensureGateway(rtnl, { link, config, gateway });
-  if (plan.gateways.length > 0) enableForwarding(plan);
-  return link;
+/** The bridge as it was found. */
+export interface NodeBridge {
+  readonly index: number;
+  readonly flags: number;
+  readonly mac: Mac | undefined;
+  readonly addresses: readonly Cidr[];
 }
 
-/** The link, which must be a bridge. */
-export function needBridge(rtnl: Rtnl, name: string): LinkMessage {
+/** Looks at the bridge; `undefined` if there is none. Throws {@link CniAbort} if another link has its name. */
+export function findBridge(rtnl: Rtnl, name: string): NodeBridge | undefined {
   const link = rtnl.link(name);
-  if (link?.attrs.linkInfo?.kind === 'bridge') return link;
-  const msg =
-    link === undefined ? `there is no bridge ${name}` : `${name} already exists but is not a bridge`;
-  throw new CniAbort(cniFailure('OWN', msg, "Rename or delete that link, or set 'bridge' to another name"));
+  if (link === undefined) return undefined;
+  const { index, flags } = link.header;
+  checkKind(link, name);
+  const addresses = rtnl.addresses(index).flatMap(({ header, attrs }) => {
+    const ip = attrs.local ?? attrs.address;
+    return ip === undefined ? [] : [{ ip, length: header.prefixLength }];
+  });
+  return { index, flags, mac: link.attrs.address, addresses };
+}
+
+function checkKind({ attrs }: LinkMessage, name: string): void {
+  const { linkInfo } = attrs;
+  if (linkInfo?.kind === 'bridge') return;
+  const kind = linkInfo?.kind === 'unknown' ? linkInfo.name : linkInfo?.kind;
+  throw new CniAbort(
+    cniFailure(
+      'OWN',
+      `${name} already exists but is not a bridge`,
+      `It is ${kind ? `a link of the kind ${kind}` : 'a device of the node'}: rename or delete that link, or set 'bridge' to another name`,
+    ),
+  );
+}
+
+/** The bridge, up and with the addresses of the plan. */
+export function ensureBridge(
+  rtnl: Rtnl,
+  { config, plan, found }: { config: BridgeConfig; plan: PodPlan; found: NodeBridge | undefined },
+): NodeBridge {
+  const { bridge: name } = config;
+  const flags = IFF.UP | (config.promiscMode ? IFF.PROMISC : 0);
+  const bridge = found ?? create(rtnl, { flags, config, plan });
+  if ((bridge.flags & flags) !== flags) {
+    rtnl.run([{ what: `set bridge ${name} up`, request: changeLink(bridge.index, flags) }]);
+  }
+  setAll(gatewaySettings(plan, name));
+  for (const gateway of plan.gateways) ensureGateway(rtnl, { bridge, config, gateway });
+  return bridge;
+}
+
+function create(
+  rtnl: Rtnl,
+  { flags, config, plan }: { flags: number; config: BridgeConfig; plan: PodPlan },
+): NodeBridge {
+  const { bridge: name, mtuBytes } = config;
+  const attrs = { name, mtu: mtuBytes, address: plan.bridgeMac, linkInfo: { kind: 'bridge' as const } };
+  // Another pod's plugin may be quicker.
+  rtnl.run([{ what: `create bridge ${name}`, request: createLink(flags, attrs), mayExist: true }]);
+  const made = findBridge(rtnl, name);
+  if (made !== undefined) return made;
+  throw new CniAbort(
+    cniFailure('OWN', `bridge ${name} went as soon as it was made`, 'Something else deletes it'),
+  );
 }
 
 interface Gateway {
-  readonly link: LinkMessage;
+  readonly bridge: NodeBridge;
   readonly config: BridgeConfig;
-  readonly gateway: { readonly ip: Ip; readonly length: number };
+  readonly gateway: Cidr;
 }
 
-function ensureGateway(rtnl: Rtnl, { link, config, gateway }: Gateway): void {
-  const { index } = link.header;
-  const subnet = prefixOf(gateway.ip, gateway.length);
-  const same = rtnl.addresses(index).flatMap(({ header, attrs }) => {
-    const ip = attrs.local ?? attrs.address;
-    return ip !== undefined && familyOf(ip) === familyOf(gateway.ip)
-      ? [{ ip, length: header.prefixLength }]
-      : [];
-  });
+function ensureGateway(rtnl: Rtnl, { bridge, config, gateway }: Gateway): void {
+  const { index, addresses } = bridge;
+  const same = addresses.filter(({ ip }) => familyOf(ip) === familyOf(gateway.ip));
   if (same.some(({ ip, length }) => ip === gateway.ip && length === gateway.length)) return;
-  for (const { ip, length } of same) {
-    // A bridge may have many IPv6 addresses, of other networks.
-    if (familyOf(ip) === 6 && !prefixesOverlap(prefixOf(ip, length), subnet)) continue;
-    if (!config.forceAddress) {
-      const msg = `${config.bridge} already has an IP address different from ${gateway.ip}/${gateway.length}`;
-      throw new CniAbort(cniFailure('OWN', msg, `It has ${ip}/${length}: remove that, or set forceAddress`));
-    }
-    rtnl.execute(`remove ${ip}/${length} from ${config.bridge}`, removeAddress(index, { ip, length }));
-  }
-  const error = rtnl.try(addAddress(index, gateway));
-  if (error !== undefined && error.errno !== ERRNO.EEXIST) {
-    throw refusal(`add ${gateway.ip}/${gateway.length} to ${config.bridge}`, error);
-  }
+  const subnet = prefixOf(gateway.ip, gateway.length);
+  // A bridge may have many IPv6 addresses, of other networks.
+  const foreign = same.filter(
+    ({ ip, length }) => familyOf(ip) === 4 || prefixesOverlap(prefixOf(ip, length), subnet),
+  );
+  if (foreign.length > 0 && !config.forceAddress) refuseIfUsed(rtnl, { bridge, config, gateway, foreign });
+  const text = ({ ip, length }: Cidr) => `${ip}/${length}`;
+  rtnl.run([
+    ...foreign.map((cidr) => ({
+      what: `remove ${text(cidr)} from ${config.bridge}`,
+      request: removeAddress(index, cidr),
+    })),
+    {
+      what: `add ${text(gateway)} to ${config.bridge}`,
+      request: addAddress(index, gateway),
+      mayExist: true,
+    },
+  ]);
+}
+
+/** A subnet that no pod uses is left over from another configuration; one that pods use is theirs. */
+function refuseIfUsed(
+  rtnl: Rtnl,
+  { bridge, config, gateway, foreign }: Gateway & { foreign: readonly Cidr[] },
+): void {
+  const value = { header: ifinfomsg.of({}), attrs: { master: bridge.index } };
+  const links = rtnl.dump({ type: RTM.GETLINK, flags: 0, codec: linkMessage, value }, linkMessage);
+  const ports = links.filter(({ attrs }) => attrs.master === bridge.index);
+  if (ports.length === 0) return;
+  const has = foreign.map(({ ip, length }) => `${ip}/${length}`).join(', ');
+  const names = ports.slice(0, 3).map(({ attrs }) => attrs.name);
+  throw new CniAbort(
+    cniFailure(
+      'OWN',
+      `${config.bridge} already has an IP address different from ${gateway.ip}/${gateway.length}`,
+      `It has ${has}, and ${ports.length} ports (${names.join(', ')}${ports.length > 3 ? ', ...' : ''}): ` +
+        'delete the pods of the old subnet, then it is put right by itself; or set forceAddress',
+    ),
+  );
 }
 
 /** Addresses that the bridge has itself or has heard of lately, whoever gave them. */
-export function addressesInUse(rtnl: Rtnl, config: BridgeConfig): Set<Ip> {
-  const link = rtnl.link(config.bridge);
-  if (link === undefined) return new Set();
-  const { index } = link.header;
-  const own = rtnl.addresses(index).flatMap(({ attrs }) => attrs.local ?? attrs.address ?? []);
+export function addressesInUse(rtnl: Rtnl, { index, addresses }: NodeBridge, config: BridgeConfig): Set<Ip> {
   const ranges = config.sets.flat();
-  const heard = new Set(ranges.map(({ start }) => familyNumber(start)));
-  const neighbours = [...heard].flatMap((family) => {
+  const families = new Set(ranges.map(({ start }) => familyNumber(start)));
+  const neighbours = [...families].flatMap((family) => {
     const value = { header: ndmsg.of({ family }), attrs: { ifindex: index } };
     return rtnl.dump({ type: RTM.GETNEIGH, flags: 0, codec: neighbourMessage, value }, neighbourMessage);
   });
-  const busy = neighbours.flatMap(({ header, attrs }) =>
-    header.ifindex === index && (header.state & NUD_IN_USE) !== 0 && attrs.dst !== undefined
-      ? [attrs.dst]
-      : [],
-  );
-  return new Set([...own, ...busy].filter((ip) => ranges.some(({ subnet }) => prefixContains(subnet, ip))));
-}
-
-function enableForwarding({ gateways }: PodPlan): void {
-  for (const { ip } of gateways) {
-    if (familyOf(ip) === 4) setSysctl('net/ipv4/ip_forward', '1');
-    else setSysctl('net/ipv6/conf/all/forwarding', '1');
+  const inUse = new Set(addresses.map(({ ip }) => ip));
+  for (const { header, attrs } of neighbours) {
+    if (header.ifindex === index && (header.state & NUD_IN_USE) !== 0 && attrs.dst !== undefined)
+      inUse.add(attrs.dst);
   }
-}
-
-/** Lets a link of the thread's namespace have IPv6 addresses where new links may not. */
-export function enableIpv6(link: string): void {
-  setSysctl(`net/ipv6/conf/${link}/disable_ipv6`, '0');
-}
-
-/**
- * Sets what is not so yet: /proc/sys is read-only in some containers. Throws {@link CniAbort} if it cannot.
- *
- * @returns whether it was not so
- */
-export function setSysctl(name: string, value: string): boolean {
-  const path = `/proc/sys/${name}`;
-  try {
-    if (readFileSync(path, 'utf8').trim() === value) return false;
-    writeFileSync(path, value);
-    return true;
-  } catch (thrown) {
-    throw new CniAbort(cniFailure('IO_FAILURE', `cannot set ${name} to ${value}`, thrownText(thrown)));
-  }
+  return new Set([...inUse].filter((ip) => ranges.some(({ subnet }) => prefixContains(subnet, ip))));
 }

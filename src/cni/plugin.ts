@@ -4,14 +4,17 @@
  *
  * @module
  */
-import { readFileSync, writeSync } from 'node:fs';
+import { readAll, writeAll } from '../../ffi/files.ts';
 import { CNI_CODE, CniAbort, type CniFailure, cniFailure, thrownText } from './failure.ts';
+import { need } from './io.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
-import { type CniRequest, type Environment, readRequest } from './request.ts';
+import { type Environment, type Plugin, readRequest } from './request.ts';
 import { CNI_NEWEST, CNI_VERSIONS, type CniVersion, isCniVersion } from './version.ts';
 
-/** What one plugin does for a request: what it prints, or nothing. Throws {@link CniAbort}. */
-export type Plugin = (request: CniRequest) => JsonObject | undefined | Promise<JsonObject | undefined>;
+const STDIN = 0;
+const STDOUT = 1;
+/** A configuration with the result of a whole chain has a few thousand bytes. */
+const STDIN_BYTES_MAX = 1 << 20;
 
 const PLUGINS: ReadonlyMap<string, () => Promise<Plugin>> = new Map([
   ['flannel', loadFlannel],
@@ -38,15 +41,16 @@ export interface PluginAnswer {
  */
 export async function cniCommand(program: string, environment: Environment): Promise<number> {
   const { status, stdout } = await answer(program, { environment, readStdin });
-  for (let rest = Buffer.from(stdout); rest.length > 0; ) rest = rest.subarray(writeSync(1, rest));
+  // Whoever does not read the answer does not want it.
+  writeAll(STDOUT, stdout);
   return status;
 }
 
 /** What {@link answer} asks. */
 export interface PluginInput {
   readonly environment: Environment;
-  /** Throws what reading says. */
-  readonly readStdin: () => string;
+  /** Gives back the configuration, or `-errno`. */
+  readonly readStdin: () => string | number;
 }
 
 /** The answer to one call. */
@@ -55,7 +59,7 @@ export async function answer(program: string, input: PluginInput): Promise<Plugi
   try {
     const load = PLUGINS.get(program.slice(program.lastIndexOf('/') + 1));
     if (load === undefined) throw new CniAbort(unknownPlugin(program));
-    stdin = read(input.readStdin);
+    stdin = String(need('read standard input', input.readStdin()));
     const { environment } = input;
     const { CNI_COMMAND: command } = environment;
     if (command === 'VERSION') {
@@ -63,7 +67,7 @@ export async function answer(program: string, input: PluginInput): Promise<Plugi
     }
     const request = readRequest(environment, stdin);
     const plugin = await load();
-    return success(await plugin(request));
+    return success(await plugin[request.verb](request));
   } catch (thrown) {
     return failure(stdin, thrown);
   }
@@ -78,16 +82,8 @@ function unknownPlugin(program: string): CniFailure {
   );
 }
 
-function readStdin(): string {
-  return readFileSync(0, 'utf8');
-}
-
-function read(source: () => string): string {
-  try {
-    return source();
-  } catch (thrown) {
-    throw new CniAbort(cniFailure('IO_FAILURE', 'cannot read standard input', thrownText(thrown)));
-  }
+function readStdin(): string | number {
+  return readAll(STDIN, STDIN_BYTES_MAX);
 }
 
 function success(result: JsonObject | undefined): PluginAnswer {

@@ -37,6 +37,11 @@ export interface CniRequest {
   readonly environment: Environment;
 }
 
+/** What one plugin does for each verb: what it prints, or nothing. Each throws {@link CniAbort}. */
+export type Plugin = Readonly<
+  Record<CniVerb, (request: CniRequest) => JsonObject | undefined | Promise<JsonObject | undefined>>
+>;
+
 /** The variables that a verb cannot do without. */
 const REQUIRED: Readonly<Record<CniVerb, readonly string[]>> = {
   ADD: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME', 'CNI_PATH'],

@@ -7,11 +7,12 @@ import { inNetns, type Netns } from '../../ffi/netns.ts';
 import { type NetlinkSocket, openNetlink } from '../../ffi/socket.ts';
 import { addressBits, familyOf, type Ip } from '../model/ip.ts';
 import type { Codec, Infer } from '../netlink/codec.ts';
-import { errnoName, type NetlinkError } from '../netlink/error.ts';
+import { ERRNO, errnoName, type NetlinkError } from '../netlink/error.ts';
 import { ifinfomsg } from '../netlink/link-kinds.ts';
 import {
   AF,
   addressMessage,
+  bridgePortMessage,
   ifaddrmsg,
   linkMessage,
   NETLINK_ROUTE,
@@ -25,8 +26,23 @@ import { CniAbort, cniFailure, thrownText } from './failure.ts';
 /** A link as the kernel shows it. */
 export type LinkMessage = Infer<typeof linkMessage>;
 
+/** A link as a port, as the kernel shows it. */
+export type PortMessage = Infer<typeof bridgePortMessage>;
+
 /** An address as the kernel shows it. */
 export type AddressMessage = Infer<typeof addressMessage>;
+
+/** Enough for a link with all its attributes, and for dumps: the kernel cuts those to the reader's room. */
+const BUFFER_BYTES = 16 * 1024;
+
+/** One request of several. */
+export interface Step {
+  /** What it is to do, in words. */
+  readonly what: string;
+  readonly request: Request<unknown>;
+  /** Whether it is right, too, if the object is there already. */
+  readonly mayExist?: boolean;
+}
 
 /** Requests to one namespace: the container's, or without any the thread's own. */
 export class Rtnl implements Disposable {
@@ -39,19 +55,28 @@ export class Rtnl implements Disposable {
       throw new CniAbort(cniFailure('OWN', `cannot open a netlink socket: ${errnoName(-socket)}`));
     }
     this.#socket = socket;
-    this.#session = new Session(socket);
+    this.#session = new Session(socket, BUFFER_BYTES);
   }
 
   /** A link by its name, or `undefined` if there is none. */
   link(name: string): LinkMessage | undefined {
-    return this.#link({ header: ifinfomsg.of({}), attrs: { name } });
+    return this.#ask(name, linkMessage);
   }
 
-  #link(value: LinkMessage): LinkMessage | undefined {
-    let found: LinkMessage | undefined;
+  /** What a link, by its name or index, is as a port of a bridge, or `undefined` if there is no such link. */
+  port(link: string | number): PortMessage | undefined {
+    return this.#ask(link, bridgePortMessage);
+  }
+
+  #ask<T>(link: string | number, reply: Codec<T>): T | undefined {
+    let found: T | undefined;
+    const value =
+      typeof link === 'number'
+        ? { header: ifinfomsg.of({ index: link }), attrs: {} }
+        : { header: ifinfomsg.of({}), attrs: { name: link } };
     const request = { type: RTM.GETLINK, flags: 0, codec: linkMessage, value };
-    this.#session.ask(request, linkMessage, (link) => {
-      found = link;
+    this.#session.ask(request, reply, (answer) => {
+      found = answer;
     });
     return found;
   }
@@ -69,18 +94,12 @@ export class Rtnl implements Disposable {
     let index: number | undefined;
     const family = familyOf(ip) === 4 ? AF.INET : AF.INET6;
     const header = rtmsg.of({ family, dstLength: addressBits(familyOf(ip)) });
-    const request = {
-      type: RTM.GETROUTE,
-      flags: 0,
-      codec: routeMessage,
-      value: { header, attrs: { dst: ip } },
-    };
+    const value = { header, attrs: { dst: ip } };
+    const request = { type: RTM.GETROUTE, flags: 0, codec: routeMessage, value };
     this.#session.ask(request, routeMessage, ({ attrs }) => {
       index = attrs.oif;
     });
-    return index === undefined
-      ? undefined
-      : this.#link({ header: ifinfomsg.of({ index }), attrs: {} })?.attrs.name;
+    return index === undefined ? undefined : this.#ask(index, linkMessage)?.attrs.name;
   }
 
   /** What a dump shows. One that the kernel interrupts comes again from its beginning. */
@@ -98,6 +117,17 @@ export class Rtnl implements Disposable {
   execute<T>(what: string, request: Request<T>): void {
     const error = this.try(request);
     if (error !== undefined) throw refusal(what, error);
+  }
+
+  /** Makes requests with one datagram, whatever becomes of those before. Throws the first refusal. */
+  run(steps: readonly Step[]): void {
+    for (const [i, { request }] of steps.entries()) this.#session.queue(i, request);
+    const failed = this.#session.finish();
+    for (const [i, { what, mayExist }] of steps.entries()) {
+      const error = failed.get(i);
+      if (error !== undefined && !(mayExist === true && error.errno === ERRNO.EEXIST))
+        throw refusal(what, error);
+    }
   }
 
   /** Makes one request and gives back why it was refused. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Attachment } from './address-book.ts';
+import type { Attachment } from './attachment.ts';
 import { CniAbort, cniFailure } from './failure.ts';
 import { optionalObjects, optionalText } from './json.ts';
 import type { CniRequest } from './request.ts';

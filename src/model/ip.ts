@@ -196,11 +196,14 @@ export function writeMac(mac: Mac, into: Uint8Array, at: number): void {
 /** The text of the six octets at `at`. */
 export function formatMac(bytes: Uint8Array, at: number): Mac {
   let text = '';
-  for (let i = 0; i < 6; i++) text += (i === 0 ? '' : ':') + (HEX[bytes[at + i] ?? 0] ?? '');
+  for (let i = 0; i < 6; i++) {
+    const octet = bytes[at + i] ?? 0;
+    text += `${i === 0 ? '' : ':'}${HEX.charAt(octet >> 4)}${HEX.charAt(octet & 15)}`;
+  }
   return text as Mac;
 }
 
-const HEX = Array.from({ length: 256 }, (_, value) => value.toString(16).padStart(2, '0'));
+const HEX = '0123456789abcdef';
 
 /** Returns the number of bytes read into `into` at `at`: 4, or 0 for anything but a dotted quad. */
 function parseIpv4(text: string, into: Uint8Array, at: number): 0 | 4 {

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The errno values that netlink is known to answer with (`asm-generic/errno.h`), by name. */
+/** The errno values that netlink and file systems are known to answer with (`asm-generic/errno.h`), by name. */
 export const ERRNO = {
   EPERM: 1,
   ENOENT: 2,
@@ -22,11 +22,16 @@ export const ERRNO = {
   EEXIST: 17,
   EXDEV: 18,
   ENODEV: 19,
+  ENOTDIR: 20,
+  EISDIR: 21,
   EINVAL: 22,
   ENFILE: 23,
   EMFILE: 24,
+  EFBIG: 27,
   ENOSPC: 28,
+  EROFS: 30,
   ERANGE: 34,
+  ENAMETOOLONG: 36,
   ENOSYS: 38,
   ELOOP: 40,
   ENODATA: 61,
@@ -45,6 +50,7 @@ export const ERRNO = {
   ECONNREFUSED: 111,
   EHOSTUNREACH: 113,
   ESTALE: 116,
+  EDQUOT: 122,
 } as const;
 
 /** The name of a known errno. */

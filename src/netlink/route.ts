@@ -6,6 +6,7 @@
 import { attrs, message, struct } from './attributes.ts';
 import { bool8, flag, i32, ip, mac, str, u8, u16, u32 } from './codec.ts';
 import { ifinfomsg, linkInfo } from './link-kinds.ts';
+import { tagged } from './tagged.ts';
 
 /** `linux/netlink.h`: the protocol of the socket. */
 export const NETLINK_ROUTE = 0;
@@ -15,7 +16,6 @@ export const RTM = {
   NEWLINK: 16,
   DELLINK: 17,
   GETLINK: 18,
-  SETLINK: 19,
   NEWADDR: 20,
   DELADDR: 21,
   GETADDR: 22,
@@ -84,16 +84,16 @@ export const linkAttributes = attrs('link', {
 export const linkMessage = message('link', ifinfomsg, linkAttributes);
 
 // linux/if_link.h: IFLA_BRPORT_*
-const bridgePortAttributes = attrs('port', { hairpin: [4, bool8] });
+const bridgePort = attrs('bridge', { hairpin: [4, bool8] });
 
-/** `linux/netlink.h`: without it the kernel takes IFLA_PROTINFO for a state alone (`br_setlink`). */
-const NLA_F_NESTED = 0x8000;
+// linux/if_link.h: IFLA_INFO_SLAVE_*
+const portInfo = tagged('linkinfo', { kindId: 4, dataId: 5 }, { bridge: bridgePort });
 
-/** RTM_SETLINK with family AF_BRIDGE: a port of a bridge. Only for writing. */
+/** RTM_*LINK of a link as the port of a bridge. */
 export const bridgePortMessage = message(
   'link',
   ifinfomsg,
-  attrs('link', { port: [12 | NLA_F_NESTED, bridgePortAttributes] }),
+  attrs('link', { mtu: [4, u32], master: [10, u32], name: [3, str], port: [18, portInfo] }),
 );
 
 /** `linux/if_addr.h`: struct ifaddrmsg. */

@@ -27,7 +27,6 @@ export const NLM_F = {
 const BUFFER_BYTES = 64 * 1024;
 /** Bounds what is lost when the kernel cannot answer, and how long the loop is held. */
 const MESSAGES_PER_SEND = 64;
-const BYTES_PER_SEND = 32 * 1024;
 /** A dump that races with changes is read again this often before it counts as failed. */
 const DUMP_ATTEMPTS = 5;
 /** A reply that never ends would otherwise hold the loop for ever. */
@@ -83,13 +82,11 @@ interface Conversation {
 }
 
 const DUMP_CHANGED = netlinkError(ERRNO.EINTR, { text: 'dump changed while it was read' });
-
 /** Errors of `receive` after which there may be more to receive. */
 const OVERRUN: ReadonlySet<number> = new Set([ERRNO.ENOBUFS, ERRNO.EMSGSIZE, ERRNO.EINTR]);
 
-function ignore(): void {
-  // An acknowledgement has nothing but its errno.
-}
+/** An acknowledgement has nothing but its errno. */
+function ignore(): void {}
 
 /** Counts for the metrics. */
 export interface SessionCounters {
@@ -101,8 +98,8 @@ export interface SessionCounters {
 export class Session {
   readonly counters: SessionCounters = { requests: 0, errorsByErrno: new Map() };
   readonly #transport: Transport;
-  readonly #writer = new Writer(BUFFER_BYTES);
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  readonly #writer: Writer;
+  readonly #buffer: Uint8Array;
   #sequence = 0;
   #pending: Pending[] = [];
   /** The requests whose bytes are still in the writer: errors are looked up in them. */
@@ -110,14 +107,18 @@ export class Session {
   #reading = false;
   #failed = new Map<number, NetlinkError>();
 
-  constructor(transport: Transport) {
+  /** The buffer is for what is sent and again for what comes: dumps are cut to what their reader takes, down to 8 KiB. */
+  constructor(transport: Transport, bufferBytes = BUFFER_BYTES) {
     this.#transport = transport;
+    this.#writer = new Writer(bufferBytes);
+    this.#buffer = new Uint8Array(bufferBytes);
   }
 
   /** Adds a request to the batch under the caller's `id`; sends when enough have come together. */
   queue<T>(id: number, request: Request<T>): void {
     this.#encode(id, request);
-    if (this.#pending.length >= MESSAGES_PER_SEND || this.#writer.at >= BYTES_PER_SEND) this.#flush();
+    if (this.#pending.length >= MESSAGES_PER_SEND || this.#writer.at >= this.#buffer.length / 2)
+      this.#flush();
   }
 
   /** Sends what is left of the batch and gives back what failed, by id. What is not in it succeeded. */
@@ -246,8 +247,9 @@ export class Session {
     }
     const { outcome, interrupted } = answer;
     if (lost !== undefined) return { error: lost, complete: false };
+    const endless = { text: 'endless answer' };
     if (outcome === undefined)
-      return { error: this.#count(netlinkError(ERRNO.EIO, { text: 'endless answer' })), complete: false };
+      return { error: this.#count(netlinkError(ERRNO.EIO, endless)), complete: false };
     if (outcome !== 'done') return { error: outcome, complete: true };
     return { error: interrupted ? DUMP_CHANGED : undefined, complete: true };
   }

@@ -39,6 +39,13 @@ export interface PlannedRoute {
   readonly via: Ip | undefined;
 }
 
+/** A setting below /proc/sys. */
+export interface Setting {
+  /** Such as `net/ipv4/ip_forward`. */
+  readonly name: string;
+  readonly value: string;
+}
+
 /** What is to be there. */
 export interface PodPlan {
   readonly mac: Mac;
@@ -48,6 +55,34 @@ export interface PodPlan {
   readonly gateways: readonly { readonly ip: Ip; readonly length: number }[];
   /** Of a bridge that is made for it. */
   readonly bridgeMac: Mac;
+}
+
+/** The settings of the node that a gateway of each family needs. */
+export function gatewaySettings({ gateways }: PodPlan, bridge: string): Setting[] {
+  return gateways.flatMap(({ ip }) =>
+    familyOf(ip) === 4
+      ? [{ name: 'net/ipv4/ip_forward', value: '1' }]
+      : [
+          { name: `net/ipv6/conf/${bridge}/disable_ipv6`, value: '0' },
+          { name: 'net/ipv6/conf/all/forwarding', value: '1' },
+        ],
+  );
+}
+
+/**
+ * The settings of the pod's interface: that neighbours are told of an address as it comes up, by ARP and by ND, and
+ * that one of IPv6 works at once, also where new links may have none.
+ */
+export function podSettings({ addresses }: PodPlan, ifname: string): Setting[] {
+  const settings = [{ name: `net/ipv4/conf/${ifname}/arp_notify`, value: '1' }];
+  if (!addresses.some(({ ip }) => familyOf(ip) === 6)) return settings;
+  const of6 = `net/ipv6/conf/${ifname}`;
+  return [
+    ...settings,
+    { name: `${of6}/disable_ipv6`, value: '0' },
+    { name: `${of6}/accept_dad`, value: '0' },
+    { name: `${of6}/ndisc_notify`, value: '1' },
+  ];
 }
 
 const DEFAULT_ROUTES: Readonly<Record<Family, string>> = { 4: '0.0.0.0/0', 6: '::/0' };

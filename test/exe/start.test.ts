@@ -17,7 +17,7 @@ const LOADED: Readonly<Record<string, readonly (typeof PARTS)[number][]>> = {
   'src/cli/status.ts': ['valibot'],
   'src/cleanup/command.ts': ['valibot', 'bun:sqlite', 'bun:ffi'],
   'src/cli/demo/command.ts': ['valibot', 'bun:ffi'],
-  'src/cni/plugin.ts': [],
+  'src/cni/plugin.ts': ['bun:ffi'],
   // The one that ends at once: 'src/run.ts' must not have what it costs.
   'src/store/kube/credentials-command.ts': ['valibot', '@kubernetes/client-node'],
   // The store's own parts come with the store that is used.

@@ -144,7 +144,7 @@ describe('a port', () => {
       told: { msg: expect.stringContaining('pod-2') },
     });
     expect(run(node, ['ip', '-br', 'link', 'show', 'type', 'veth']).match(/^veth/gm)).toHaveLength(1);
-    expect(readdirSync(join(lab.folder.path, 'state'))).toEqual(['pod-2']);
+    expect(readdirSync(join(lab.folder.path, 'state'))).toEqual(['pod-2:eth0']);
   });
 
   test('is given back by GC', () => {

@@ -4,47 +4,36 @@
  *
  * @module
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { writeAtomically } from '../../write-file.ts';
+import { isThere, readFile } from '../../../ffi/files.ts';
+import { errnoName } from '../../netlink/error.ts';
 import { AddressBook } from '../address-book.ts';
-import { addToBridge, checkOnBridge, removeFromBridge } from '../bridge.ts';
-import { readBridgeConfig, whyForeign } from '../bridge-config.ts';
+import { addToBridge, removeFromBridge } from '../bridge.ts';
+import { type BridgeConfig, readBridgeConfig, whyForeign } from '../bridge-config.ts';
+import { checkOnBridge } from '../check.ts';
 import { executePlugin } from '../execute.ts';
-import { CNI_CODE, CniAbort, cniFailure, thrownText } from '../failure.ts';
+import { CNI_CODE, CniAbort, cniFailure } from '../failure.ts';
 import { type JsonObject, optionalList, optionalObject, optionalText, type Place } from '../json.ts';
 import { hasPorts, hostPortsFolder } from '../portmap/folder.ts';
-import { type CniRequest, parseConfig } from '../request.ts';
+import type { CniRequest, Plugin } from '../request.ts';
 import { previousResult } from '../result.ts';
 import { validAttachments } from '../valid-attachments.ts';
 import { DEFAULT_BOOKS, delegateConfig, HOST_LOCAL_BOOKS } from './delegate.ts';
+import { attachmentsWith, forget, type Remembered, remember, remembered } from './memory.ts';
 import { readSubnetFile, type SubnetFile } from './subnet-file.ts';
 
 const SUBNET_FILE = '/run/flannel/subnet.env';
-/** Where each container's delegate configuration is kept until its DEL. */
-const DATA_DIR = '/var/lib/cni/flannel';
 const NOT_AVAILABLE = 50;
+const ASK =
+  "'flannelette status' says what the agent waits for, 'systemctl status flannelette' whether it runs";
 
-/** Answers one request. */
-export async function flannel(request: CniRequest): Promise<JsonObject | undefined> {
-  switch (request.verb) {
-    case 'ADD':
-      return add(request);
-    case 'DEL':
-      return remove(request);
-    case 'CHECK':
-      return check(request);
-    case 'GC':
-      return collect(request);
-    case 'STATUS':
-      readSubnets(request, NOT_AVAILABLE);
-      return undefined;
-  }
-}
-
-function dataDir({ config }: CniRequest): string {
-  return optionalText(config, 'dataDir') || DATA_DIR;
-}
+/** The plugin's answers. */
+export const flannel: Plugin = {
+  ADD: add,
+  DEL: remove,
+  CHECK: check,
+  GC: collect,
+  STATUS: status,
+};
 
 async function add(request: CniRequest): Promise<JsonObject | undefined> {
   const { config, name, version } = request;
@@ -58,13 +47,23 @@ async function add(request: CniRequest): Promise<JsonObject | undefined> {
   const why = whyForeign(place, request.environment);
   // Before anything is made: DEL knows nothing else.
   const bridge = why === undefined ? readBridgeConfig(place) : undefined;
-  save(request, delegate);
+  const text = JSON.stringify(delegate);
+  remember(request, text);
   const result =
     bridge === undefined
-      ? executePlugin(request, { type, config: JSON.stringify(delegate), why: why ?? '' })
-      : addToBridge(request, bridge, HOST_LOCAL_BOOKS);
+      ? executePlugin(request, { type, config: text, why: why ?? '' })
+      : addOrForget(request, bridge);
   if (result !== undefined && asksForPorts(config)) await addPorts(request, result);
   return result;
+}
+
+function addOrForget(request: CniRequest, bridge: BridgeConfig): JsonObject {
+  try {
+    return addToBridge(request, bridge, HOST_LOCAL_BOOKS);
+  } catch (thrown) {
+    forget(request);
+    throw thrown;
+  }
 }
 
 /** Only where our own entry of the list declares the capability. */
@@ -92,65 +91,53 @@ async function removePorts(request: CniRequest): Promise<void> {
   removeHostPortsOf(folder, request);
 }
 
+function status(request: CniRequest): undefined {
+  readSubnets(request, NOT_AVAILABLE);
+}
+
 function readSubnets({ config }: CniRequest, code: number): SubnetFile {
   const path = optionalText(config, 'subnetFile') || SUBNET_FILE;
-  const ask =
-    "'flannelette status' says what the agent waits for, 'systemctl status flannelette' whether it runs";
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (thrown) {
+  const text = readFile(path);
+  if (typeof text === 'number') {
     const msg = `the agent has not written ${path} yet: this node has no pod subnet`;
-    throw new CniAbort({ code, msg, details: `${thrownText(thrown)}; ${ask}` });
+    throw new CniAbort({ code, msg, details: `${errnoName(-text)}; ${ASK}` });
   }
   const file = readSubnetFile(text);
   if (file.ok) return file.value;
-  throw new CniAbort({ code, msg: `${path} is not complete: ${file.error}`, details: ask });
-}
-
-function save(request: CniRequest, delegate: JsonObject): void {
-  const folder = dataDir(request);
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeAtomically(join(folder, request.containerId), { text: JSON.stringify(delegate), mode: 0o600 });
-  } catch (thrown) {
-    throw new CniAbort(cniFailure('IO_FAILURE', `cannot write in ${folder}`, thrownText(thrown)));
-  }
-}
-
-/** What was saved for a container, or `undefined` if there is nothing, or nothing that can be read. */
-function saved(request: CniRequest): { text: string; place: Place } | undefined {
-  try {
-    const text = readFileSync(join(dataDir(request), request.containerId), 'utf8');
-    return { text, place: parseConfig(text) };
-  } catch {
-    return undefined;
-  }
+  throw new CniAbort({ code, msg: `${path} is not complete: ${file.error}`, details: ASK });
 }
 
 async function remove(request: CniRequest): Promise<undefined> {
   await removePorts(request);
-  const state = saved(request);
-  // Gone already, or nothing ever was.
-  if (state === undefined) return;
+  const state = remembered(request);
+  if (state === undefined) {
+    // Gone already, or never there; or the memory of it is lost, and what follows from names alone is not.
+    removeFromBridge({ ...request, netns: '' }, foldersOf(request.name, dataDirOf(request.config)));
+    return;
+  }
   const why = whyForeign(state.place, request.environment);
-  if (why === undefined) removeFromBridge(request, foldersOf(request.name, state.place));
+  if (why === undefined) removeFromBridge(request, foldersOf(request.name, dataDirOf(state.place)));
   else {
     const type = optionalText(state.place, 'type') ?? '';
     executePlugin(request, { type, config: state.text, why });
   }
   // Last, so that what failed is asked for again.
-  rmSync(join(dataDir(request), request.containerId), { force: true });
+  forget(request);
+}
+
+function dataDirOf(config: Place): string | undefined {
+  const ipam = optionalObject(config, 'ipam');
+  return ipam === undefined ? undefined : optionalText(ipam, 'dataDir');
 }
 
 /** Wherever the addresses of a network may be written down: here, or by flannel and `host-local` before us. */
-function foldersOf(name: string, place: Place): string[] {
-  const books = new Set([readBridgeConfig(place).books, DEFAULT_BOOKS, HOST_LOCAL_BOOKS]);
+function foldersOf(name: string, dataDir: string | undefined): string[] {
+  const books = new Set([dataDir ?? DEFAULT_BOOKS, DEFAULT_BOOKS, HOST_LOCAL_BOOKS]);
   return [...books].map((folder) => `${folder}/${name}`);
 }
 
 async function check(request: CniRequest): Promise<undefined> {
-  const state = saved(request);
+  const state = remembered(request);
   if (state === undefined) {
     const details = 'Delete the pod; it is made anew';
     throw new CniAbort(
@@ -167,40 +154,37 @@ async function check(request: CniRequest): Promise<undefined> {
   checkOnBridge(request, readBridgeConfig(state.place));
 }
 
-/** Takes away what no container of the list has. */
+/** Takes away what no attachment of the list has. */
 async function collect(request: CniRequest): Promise<undefined> {
   const attachments = validAttachments(request);
-  const valid = new Set(attachments.map(({ containerId }) => containerId));
   const folder = hostPortsFolder(request.config);
-  if (existsSync(folder)) {
+  if (isThere(folder)) {
     const { collectHostPorts } = await import('../portmap/host-ports.ts');
     collectHostPorts(folder, request.name, attachments);
   }
-  for (const containerId of listed(dataDir(request))) {
-    if (valid.has(containerId)) continue;
-    const left = { ...request, containerId, verb: 'DEL' as const, netns: '' };
-    const state = saved(left);
-    if (state === undefined || optionalText(state.place, 'name') !== request.name) continue;
-    if (whyForeign(state.place, {}) !== undefined) continue;
-    const ifnames = foldersOf(request.name, state.place).flatMap((folder) =>
-      interfacesOf(folder, containerId),
-    );
-    // Without an address there is nothing but what was saved.
-    for (const ifname of ifnames) removeFromBridge({ ...left, ifname }, foldersOf(request.name, state.place));
-    rmSync(join(dataDir(request), containerId), { force: true });
+  const valid = new Set(attachments.map(({ containerId, ifname }) => `${containerId} ${ifname}`));
+  for (const { containerId, ifname } of attachmentsWith(request)) {
+    // flannel wrote no interface down; its addresses say which.
+    const ifnames = ifname === undefined ? interfacesOf(request, containerId) : [ifname];
+    for (const each of ifnames) {
+      if (valid.has(`${containerId} ${each}`)) continue;
+      const left = { ...request, containerId, ifname: each, netns: '' };
+      const state = remembered(left);
+      if (state !== undefined) collectOne(left, state);
+    }
   }
 }
 
-function interfacesOf(folder: string, containerId: string): string[] {
-  if (!AddressBook.exists(folder)) return [];
-  using book = new AddressBook(folder);
-  return book.interfacesOf(containerId);
+function collectOne(left: CniRequest, { place }: Remembered): void {
+  if (whyForeign(place, {}) !== undefined) return;
+  removeFromBridge(left, foldersOf(left.name, dataDirOf(place)));
+  forget(left);
 }
 
-function listed(folder: string): string[] {
-  try {
-    return readdirSync(folder).filter((name) => !name.endsWith('.tmp'));
-  } catch {
-    return [];
-  }
+/** The interfaces for which a container has addresses. */
+function interfacesOf({ name, config }: CniRequest, containerId: string): string[] {
+  return foldersOf(name, dataDirOf(config)).flatMap((folder) => {
+    using book = AddressBook.ofFolder(folder);
+    return book?.interfacesOf(containerId) ?? [];
+  });
 }

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { isThere } from '../../../ffi/files.ts';
 import { PORT_FOLDER } from '../../model/host-ports.ts';
-import type { Attachment } from '../address-book.ts';
+import type { Attachment } from '../attachment.ts';
 import { optionalText, type Place } from '../json.ts';
 
 /** The folder, which a configuration may name. */
@@ -19,10 +18,10 @@ export const SEPARATOR = ':';
 
 /** The file of an interface of a container. */
 export function portsFile(folder: string, { containerId, ifname }: Attachment): string {
-  return join(folder, `${containerId}${SEPARATOR}${ifname}`);
+  return `${folder}/${containerId}${SEPARATOR}${ifname}`;
 }
 
 /** Whether an interface of a container has hostPorts by what is written in a folder. */
 export function hasPorts(folder: string, attachment: Attachment): boolean {
-  return existsSync(portsFile(folder, attachment));
+  return isThere(portsFile(folder, attachment));
 }

@@ -9,13 +9,13 @@ import type { HostPorts } from '../../model/host-ports.ts';
 import { FAMILIES, familyOf, type Ip } from '../../model/ip.ts';
 import { addressMessage, ifaddrmsg, RTM } from '../../netlink/route.ts';
 import { findConflict, planHostPorts, wantsLocalnet } from '../../plan/host-ports.ts';
-import type { Attachment } from '../address-book.ts';
+import type { Attachment } from '../attachment.ts';
 import { CniAbort, cniFailure } from '../failure.ts';
 import type { JsonObject } from '../json.ts';
 import { isNamespace, ownNamespace } from '../namespace.ts';
-import { setSysctl } from '../node-bridge.ts';
 import type { CniRequest } from '../request.ts';
 import { Rtnl, refusal } from '../rtnl.ts';
+import { setSysctl } from '../settings.ts';
 import { forgetConnections } from './connections.ts';
 import { hasPorts, hostPortsFolder } from './folder.ts';
 import { Netfilter } from './netfilter.ts';
@@ -128,11 +128,7 @@ function withoutConflicts(book: PortBook, ports: HostPorts): HostPorts[] {
 }
 
 function isAlive({ netns }: HostPorts): boolean {
-  try {
-    return isNamespace(netns);
-  } catch {
-    return false;
-  }
+  return isNamespace(netns);
 }
 
 function apply({ session }: Netfilter, all: readonly HostPorts[]): void {

@@ -8,8 +8,9 @@ import { closeSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import type { HostPorts } from '../../model/host-ports.ts';
 import { parseCidr } from '../../model/ip.ts';
-import type { Attachment } from '../address-book.ts';
+import type { Attachment } from '../attachment.ts';
 import { CniAbort } from '../failure.ts';
+import { doing } from '../io.ts';
 import {
   isJsonObject,
   optionalCount,
@@ -18,7 +19,7 @@ import {
   optionalText,
   type Place,
 } from '../json.ts';
-import { doing, lockFolder } from '../locked-folder.ts';
+import { lockFolder } from '../locked-folder.ts';
 import { ownNamespace } from '../namespace.ts';
 import { portsFile, SEPARATOR } from './folder.ts';
 import { readMapping } from './port-config.ts';

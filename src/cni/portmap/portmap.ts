@@ -3,41 +3,44 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs';
+import { isThere } from '../../../ffi/files.ts';
 import { CniAbort, cniFailure } from '../failure.ts';
 import type { JsonObject } from '../json.ts';
-import type { CniRequest } from '../request.ts';
+import type { CniRequest, Plugin } from '../request.ts';
 import { previousResult } from '../result.ts';
 import { validAttachments } from '../valid-attachments.ts';
 import { hasPorts, hostPortsFolder } from './folder.ts';
 import { readMappings, readMasquerading } from './port-config.ts';
 
-/** Answers one request. A pod without hostPorts, as most are, loads nothing for them. */
-export async function portmap(request: CniRequest): Promise<JsonObject | undefined> {
-  const { config, name } = request;
-  const folder = hostPortsFolder(config);
-  switch (request.verb) {
-    case 'ADD': {
-      const previous = needPrevious(request);
-      if (asksForPorts(request)) (await load()).addHostPorts(request, previous);
-      return { ...previous, cniVersion: request.version };
-    }
-    case 'DEL':
-      if (hasPorts(folder, request)) (await load()).removeHostPortsOf(folder, request);
-      return undefined;
-    case 'CHECK': {
-      const previous = needPrevious(request);
-      if (asksForPorts(request)) (await load()).checkHostPorts(request, previous);
-      return undefined;
-    }
-    case 'GC': {
-      const valid = validAttachments(request);
-      if (existsSync(folder)) (await load()).collectHostPorts(folder, name, valid);
-      return undefined;
-    }
-    case 'STATUS':
-      return undefined;
-  }
+/** The plugin's answers. A pod without hostPorts, as most are, loads nothing for them. */
+export const portmap: Plugin = {
+  ADD: add,
+  DEL: remove,
+  CHECK: check,
+  GC: collect,
+  STATUS: () => undefined,
+};
+
+async function add(request: CniRequest): Promise<JsonObject> {
+  const previous = needPrevious(request);
+  if (asksForPorts(request)) (await load()).addHostPorts(request, previous);
+  return { ...previous, cniVersion: request.version };
+}
+
+async function remove(request: CniRequest): Promise<undefined> {
+  const folder = hostPortsFolder(request.config);
+  if (hasPorts(folder, request)) (await load()).removeHostPortsOf(folder, request);
+}
+
+async function check(request: CniRequest): Promise<undefined> {
+  const previous = needPrevious(request);
+  if (asksForPorts(request)) (await load()).checkHostPorts(request, previous);
+}
+
+async function collect(request: CniRequest): Promise<undefined> {
+  const folder = hostPortsFolder(request.config);
+  const valid = validAttachments(request);
+  if (isThere(folder)) (await load()).collectHostPorts(folder, request.name, valid);
 }
 
 function load() {

@@ -41,15 +41,13 @@ test('an error is told in the version of the caller, on standard output', async 
 });
 
 test('standard input that cannot be read is an error of its own', async () => {
-  const readStdin = () => {
-    throw new Error('EAGAIN');
-  };
+  const readStdin = () => -11;
   const { status, stdout } = await answer('loopback', { environment: { CNI_COMMAND: 'ADD' }, readStdin });
   expect(status).toBe(1);
   expect(JSON.parse(stdout)).toEqual({
     cniVersion: '1.1.0',
     code: 5,
-    msg: 'cannot read standard input',
-    details: 'EAGAIN',
+    msg: 'cannot read standard input: EAGAIN',
+    details: 'The kernel says no more than that',
   });
 });

@@ -1,0 +1,74 @@
+/** The node's bridge as the plugin finds it, and makes it. @module */
+import { afterEach, beforeEach, expect, test } from 'bun:test';
+import { pathOf } from './cni-plugin.ts';
+import { CniStage, DELEGATE, SUBNET_ENV } from './cni-stage.ts';
+import { run } from './witness.ts';
+
+let stage: CniStage;
+
+beforeEach(() => {
+  stage = new CniStage();
+});
+
+afterEach(() => stage[Symbol.dispose]());
+
+test('an ADD that cannot be takes back what it had', () => {
+  stage.writeSubnets(SUBNET_ENV.replace('10.42.1.1/24', '10.42.1.1/30'));
+  expect(stage.call('ADD', pathOf(stage.newPod())).status).toBe(0);
+  const full = stage.call('ADD', pathOf(stage.newPod()), { id: 'pod-2' });
+  expect(full).toMatchObject({
+    status: 1,
+    told: { code: 100, msg: expect.stringContaining('no IP addresses available') },
+  });
+  expect(stage.given()).toEqual(['10.42.1.2', 'fd00:42:1::2']);
+  run(stage.node, ['ip', 'link', 'add', 'br7', 'type', 'veth']);
+  const conf = stage.config({ ...DELEGATE, bridge: 'br7' });
+  expect(stage.call('DEL', pathOf(stage.newPod())).status).toBe(0);
+  const foreign = stage.call('ADD', pathOf(stage.newPod()), { id: 'pod-3', conf });
+  expect(foreign).toMatchObject({ status: 1, told: { msg: 'br7 already exists but is not a bridge' } });
+  expect(stage.given()).toEqual([]);
+});
+
+test('an address in use on the bridge is not given', () => {
+  run(stage.node, ['ip', 'link', 'add', 'cni0', 'type', 'bridge']);
+  run(stage.node, ['ip', 'address', 'add', '10.42.1.1/24', 'dev', 'cni0']);
+  run(stage.node, ['ip', 'link', 'set', 'cni0', 'up']);
+  run(stage.node, [
+    'ip',
+    'neigh',
+    'add',
+    '10.42.1.2',
+    'lladdr',
+    '02:00:00:00:00:01',
+    'dev',
+    'cni0',
+    'nud',
+    'reachable',
+  ]);
+  expect(JSON.stringify(stage.call('ADD', pathOf(stage.newPod())).told)).toContain('10.42.1.3/24');
+});
+
+test('a bridge of a foreign subnet is refused while it has ports, put right without, and with forceAddress always', () => {
+  run(stage.node, ['ip', 'link', 'add', 'cni0', 'type', 'bridge']);
+  const foreign = () => run(stage.node, ['ip', 'address', 'add', '10.99.0.1/24', 'dev', 'cni0']);
+  const addresses = () => run(stage.node, ['ip', '-br', '-4', 'address', 'show', 'cni0']);
+  foreign();
+  const conf = stage.config({ isDefaultGateway: true });
+  expect(stage.call('ADD', pathOf(stage.newPod()), { conf }).status).toBe(0);
+  expect(addresses()).toMatch(/10\.42\.1\.1\/24 *\n/);
+  run(stage.node, ['ip', 'address', 'del', '10.42.1.1/24', 'dev', 'cni0']);
+  foreign();
+  expect(stage.call('ADD', pathOf(stage.newPod()), { conf, id: 'pod-2' })).toMatchObject({
+    status: 1,
+    told: {
+      code: 100,
+      msg: 'cni0 already has an IP address different from 10.42.1.1/24',
+      details: expect.stringMatching(
+        /^It has 10\.99\.0\.1\/24, and 1 ports \(veth[0-9a-f]{11}\): delete the pods/,
+      ),
+    },
+  });
+  expect(addresses()).toContain('10.99.0.1/24');
+  expect(stage.call('ADD', pathOf(stage.newPod()), { id: 'pod-3' }).status).toBe(0);
+  expect(addresses()).toMatch(/10\.42\.1\.1\/24 *\n/);
+});
