@@ -82,10 +82,14 @@ function untilSignal(): Promise<string> {
   });
 }
 
-async function stop({ agent, kernel, health, service, log }: Running, signal: string): Promise<number> {
+async function stop(
+  { agent, kernel, health, service, notes, log }: Running,
+  signal: string,
+): Promise<number> {
   service.stopping();
   log.info('Stopping; links, routes and pods stay as they are', { signal });
   agent.stop();
+  notes.clear();
   kernel.close();
   await health.close();
   return 0;

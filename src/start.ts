@@ -38,6 +38,7 @@ import { openStore } from './store/open.ts';
 import { digestOf, StateFile } from './store/state-file.ts';
 import { StateLock } from './store/state-lock.ts';
 import { untilDone, type Waits } from './until-done.ts';
+import { WaitingNotes } from './waiting-note.ts';
 
 /** What is known at the start. */
 export interface Prepared {
@@ -57,6 +58,7 @@ export interface Running {
   readonly kernel: KernelAccess;
   readonly health: HealthServer;
   readonly service: Service;
+  readonly notes: WaitingNotes;
   readonly log: Logger;
 }
 
@@ -72,8 +74,16 @@ export async function startAgent(
   const { settings, log } = prepared;
   const notifier = createNotifier({ env: process.env, pid: process.pid, send: sendDatagram });
   const service = new Service(notifier, systemClock);
+  let agent: Agent | undefined;
+  let kernel: KernelAccess | undefined;
+  const readiness = () => agent?.readiness() ?? { ready: false, problems: journal.problems };
   const limit = new LogLimit(log);
-  const journal = new AgentJournal({ log, limit, onNews: () => service.changed() });
+  const notes = new WaitingNotes(settings.subnetFile);
+  const onNews = () => {
+    service.changed();
+    notes.update(readiness().problems);
+  };
+  const journal = new AgentJournal({ log, limit, onNews });
   const measures = new StoreMeasures();
   const trimmer = new MemoryTrimmer(systemClock.schedule);
   const store = await openStore({
@@ -85,9 +95,6 @@ export async function startAgent(
     onBulk: () => trimmer.worked(),
     collect,
   });
-  let agent: Agent | undefined;
-  let kernel: KernelAccess | undefined;
-  const readiness = () => agent?.readiness() ?? { ready: false, problems: journal.problems };
   const startedMs = systemClock.nowMs();
   const health = new HealthServer({
     sources: {
@@ -113,6 +120,7 @@ export async function startAgent(
   });
   onServing(async () => {
     service.stopping();
+    notes.clear();
     await health.close();
   });
   const waits = {
@@ -132,7 +140,7 @@ export async function startAgent(
   listen(kernel, agent, { journal, hostPorts });
   agent.start();
   await health.start();
-  return { agent, kernel, health, service, log };
+  return { agent, kernel, health, service, notes, log };
 }
 
 interface Waiting {

@@ -81,6 +81,9 @@ export const AREAS: Readonly<Record<string, Area>> = {
   'src/sd-notify.ts': { values: ['src/model'] },
   'src/watchdog.ts': { values: ['src/model'] },
   'src/service.ts': { values: ['src/model', 'src/watchdog.ts'], types: ['src/sd-notify.ts'] },
+  'src/waiting-note.ts': {
+    values: ['src/model', 'src/write-file.ts', 'node:fs', 'node:path'],
+  },
   'src/write-file.ts': { values: ['node:fs', 'node:path'] },
   // Where the parts are put together.
   'src/until-done.ts': { values: ['src/model'], types: ['src/agent/journal.ts'] },

@@ -5,7 +5,7 @@
  * @module
  */
 import { isThere, readFile } from '../../../ffi/files.ts';
-import { errnoName } from '../../netlink/error.ts';
+import { ERRNO, errnoName } from '../../netlink/error.ts';
 import { AddressBook } from '../address-book.ts';
 import { addToBridge, removeFromBridge } from '../bridge.ts';
 import { type BridgeConfig, readBridgeConfig, whyForeign } from '../bridge-config.ts';
@@ -20,11 +20,11 @@ import { validAttachments } from '../valid-attachments.ts';
 import { DEFAULT_BOOKS, delegateConfig, HOST_LOCAL_BOOKS } from './delegate.ts';
 import { attachmentsWith, forget, type Remembered, remember, remembered } from './memory.ts';
 import { readSubnetFile, type SubnetFile } from './subnet-file.ts';
+import { explainAbsence } from './waiting.ts';
 
 const SUBNET_FILE = '/run/flannel/subnet.env';
 const NOT_AVAILABLE = 50;
-const ASK =
-  "'flannelette status' says what the agent waits for, 'systemctl status flannelette' whether it runs";
+const ASK = "Another program has written it; 'flannelette status' says how the agent is";
 
 /** The plugin's answers. */
 export const flannel: Plugin = {
@@ -99,8 +99,8 @@ function readSubnets({ config }: CniRequest, code: number): SubnetFile {
   const path = optionalText(config, 'subnetFile') || SUBNET_FILE;
   const text = readFile(path);
   if (typeof text === 'number') {
-    const msg = `the agent has not written ${path} yet: this node has no pod subnet`;
-    throw new CniAbort({ code, msg, details: `${errnoName(-text)}; ${ASK}` });
+    if (-text !== ERRNO.ENOENT) throw new CniAbort({ code, msg: `cannot read ${path}`, details: errnoName(-text) });
+    throw new CniAbort({ code, ...explainAbsence(path) });
   }
   const file = readSubnetFile(text);
   if (file.ok) return file.value;
