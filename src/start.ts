@@ -86,15 +86,7 @@ export async function startAgent(
   const journal = new AgentJournal({ log, limit, onNews });
   const measures = new StoreMeasures();
   const trimmer = new MemoryTrimmer(systemClock.schedule);
-  const store = await openStore({
-    settings,
-    clock: systemClock,
-    random: Math.random,
-    log: (text) => log.info('Lease store', { event: text }),
-    onUse: measures.observe,
-    onBulk: () => trimmer.worked(),
-    collect,
-  });
+  const store = await openLeases(prepared, { measures, trimmer });
   const startedMs = systemClock.nowMs();
   const health = new HealthServer({
     sources: {
@@ -141,6 +133,21 @@ export async function startAgent(
   agent.start();
   await health.start();
   return { agent, kernel, health, service, notes, log };
+}
+
+function openLeases(
+  { settings, log }: Prepared,
+  { measures, trimmer }: { readonly measures: StoreMeasures; readonly trimmer: MemoryTrimmer },
+): Promise<LeaseStore> {
+  return openStore({
+    settings,
+    clock: systemClock,
+    random: Math.random,
+    log: (text) => log.info('Lease store', { event: text }),
+    onUse: measures.observe,
+    onBulk: () => trimmer.worked(),
+    collect,
+  });
 }
 
 interface Waiting {

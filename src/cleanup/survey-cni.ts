@@ -17,14 +17,14 @@ import type { CniFinding } from '../removal/findings.ts';
 export interface CniSurvey {
   /** The conflists first. */
   readonly found: readonly CniFinding[];
-  /** Files that may have been left half-written. */
-  readonly halfWritten: readonly string[];
+  /** Where something may have been left half-written. */
+  readonly temporary: readonly string[];
   readonly conflists: readonly string[];
 }
 
 /** Looks where something was installed, by what is written down, and where it would be now. */
 export function surveyCni(settings: CniSettings | undefined, stateDir: string): CniSurvey {
-  if (settings === undefined) return { found: [], halfWritten: [], conflists: [] };
+  if (settings === undefined) return { found: [], temporary: [], conflists: [] };
   const record = readRecord(stateDir);
   const { confDir, binDir } = findPlaces(settings);
   const conflists = [...new Set([`${confDir}/${CONFLIST_NAME}`, ...Object.keys(record.conflists)])];
@@ -36,9 +36,7 @@ export function surveyCni(settings: CniSettings | undefined, stateDir: string): 
       ...links.map((path) => finding(path, linkOwner(path))),
       ...programs.map((path) => finding(path, programOwner(path, record))),
     ],
-    halfWritten: [...links, ...programs]
-      .flatMap((path) => [temporaryOf(path), `${temporaryOf(path)}.aside`])
-      .filter(isThere),
+    temporary: [...links, ...programs].flatMap((path) => [temporaryOf(path), `${temporaryOf(path)}.aside`]),
     conflists,
   };
 }

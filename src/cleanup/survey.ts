@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { chooseIdentity } from '../agent/identity.ts';
 import type { CleanupSettings } from '../config/cleanup-settings.ts';
@@ -13,6 +13,7 @@ import type { Mac, Prefix } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Result } from '../model/result.ts';
+import { waitingPathOf } from '../model/waiting-note.ts';
 import type {
   DirectoryFindings,
   Findings,
@@ -57,7 +58,10 @@ export function surveyFiles(settings: CleanupSettings, known: Known): Omit<Findi
     socket: known.socket,
     flanneld: known.flanneld,
     cni: cni.found,
-    halfWritten: [subnetFile, ...cni.conflists].flatMap(halfWritten).concat(cni.halfWritten),
+    halfWritten: [
+      ...[subnetFile, ...cni.conflists].flatMap(halfWritten),
+      ...[...cni.temporary, waitingPathOf(subnetFile)].filter((path) => existsSync(path)),
+    ],
     // What is in another goes first.
     directories: [...directories].sort((a, b) => b.length - a.length).flatMap(surveyDirectory),
     macs: addressesOf(nodeName, state, own),

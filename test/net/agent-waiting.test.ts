@@ -3,6 +3,7 @@ import { expect, test } from 'bun:test';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, TIMEOUT_MS } from './agent-support.ts';
+import { cleanUp } from './cleanup-support.ts';
 import { callPlugin, installPlugins, type PluginOutcome, pathOf } from './cni-plugin.ts';
 import { createLab } from './lab.ts';
 
@@ -52,6 +53,7 @@ test(
     expect(statSync(note).ino).toBe(ino);
     await node.kill();
     expect(call('ADD')).toEqual(waits(11));
+    expect(cleanUp(lab, node, { flags: ['--dry-run'] }).lines).toContain(`rm ${note}`);
     node.start();
     await eventually(() => expect(statSync(note).ino).not.toBe(ino));
     expect(await node.stop()).toBe(0);
