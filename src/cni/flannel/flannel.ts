@@ -99,7 +99,8 @@ function readSubnets({ config }: CniRequest, code: number): SubnetFile {
   const path = optionalText(config, 'subnetFile') || SUBNET_FILE;
   const text = readFile(path);
   if (typeof text === 'number') {
-    if (-text !== ERRNO.ENOENT) throw new CniAbort({ code, msg: `cannot read ${path}`, details: errnoName(-text) });
+    if (-text !== ERRNO.ENOENT)
+      throw new CniAbort({ code, msg: `cannot read ${path}`, details: errnoName(-text) });
     throw new CniAbort({ code, ...explainAbsence(path) });
   }
   const file = readSubnetFile(text);
