@@ -92,11 +92,15 @@ export const be32 = scalar('be32', {
   read: (view, at) => view.getUint32(at),
 });
 
-/** Unsigned 64-bit integer in network order, of which only 53 bits are used. */
+/** Unsigned 64-bit integer in network order, as far as a number can hold it: the kernel counts up from 1. */
 export const be64 = scalar('be64', {
   sizeBytes: 8,
   write: (view, at, value) => view.setBigUint64(at, BigInt(value)),
-  read: (view, at) => Number(view.getBigUint64(at)),
+  read: (view, at) => {
+    const value = Number(view.getBigUint64(at));
+    if (!Number.isSafeInteger(value)) throw new DecodeError(`${value} is too large`);
+    return value;
+  },
 });
 
 /** A truth value in one byte. */

@@ -14,6 +14,7 @@ import {
   keyOf,
   type LinkObject,
   type NeighbourObject,
+  type PassageObject,
   type RouteObject,
   type VxlanDevice,
 } from '../../src/model/objects.ts';
@@ -41,8 +42,7 @@ export type Errno = number;
 export class FakeKernel {
   readonly links = new FakeLinks();
   readonly routes = new FakeRoutes();
-  /** Settings below /proc/sys that are not a link's. */
-  /** As on a node that has forwarded before. */
+  /** Settings below /proc/sys, of links among them; as on a node that has forwarded before. */
   readonly sysctls = new Map([
     ['net/ipv4/ip_forward', '1'],
     ['net/ipv6/conf/all/forwarding', '1'],
@@ -50,6 +50,8 @@ export class FakeKernel {
   readonly files = new Map<string, string>();
   /** Traffic rules, by family and name. */
   readonly tables = new Map<string, TableObject>();
+  /** What stands in the way in chains of others, and the rules of ours there. */
+  passage: PassageObject = { kind: 'passage', networks: [], faults: [], rules: [] };
   /** What was announced and not delivered yet. */
   readonly events: FakeEvent[] = [];
 

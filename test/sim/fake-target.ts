@@ -89,8 +89,8 @@ export class FakeTarget implements Target {
         break;
       case 'rules':
         for (const table of this.kernel.tables.values()) yield { object: table, owner: tableOwner(table) };
-        // There are no chains of others.
-        for (const object of probe) if (object.kind === 'passage') yield ours(object);
+        if (probe.some(({ kind }) => kind === 'passage') || this.kernel.passage.rules.length > 0)
+          yield ours(this.kernel.passage);
         break;
       case 'files':
         for (const object of probe) yield* this.#probe(object);
@@ -170,6 +170,7 @@ export class FakeTarget implements Target {
         if (!remove) kernel.files.set(object.path, object.text);
         return 0;
       case 'passage':
+        kernel.passage = { ...object, faults: [], rules: remove ? [] : ['ip filter FORWARD handle 7'] };
         return 0;
     }
   }
@@ -208,6 +209,9 @@ function deliver({ object, gone, formerName }: FakeEvent, claims: Claims, sink: 
       break;
     case 'table':
       sink.moved(observed, gone);
+      break;
+    case 'passage':
+      sink.moved({ object, owner: 'alien' }, gone);
       break;
     case 'neighbour':
     case 'fdb':

@@ -34,6 +34,7 @@ export interface RigPlan {
   readonly underlay?: Underlay;
   readonly ipMasq?: boolean;
   readonly forward?: boolean;
+  readonly fixForward?: boolean;
 }
 
 /** What a rig is made with. */
@@ -72,6 +73,7 @@ export class Rig {
   #underlay: Underlay;
   #ipMasq: boolean;
   #forward: boolean;
+  #fixForward: boolean;
   #plan: Plan | undefined;
 
   constructor(options: RigOptions = {}) {
@@ -86,6 +88,7 @@ export class Rig {
     this.#underlay = options.underlay ?? underlayOf();
     this.#ipMasq = options.ipMasq ?? false;
     this.#forward = options.forward ?? true;
+    this.#fixForward = options.fixForward ?? false;
     const { ipv4, ipv6 } = networkOf(VXLAN);
     this.claims = {
       links: new Set(),
@@ -159,12 +162,14 @@ export class Rig {
     underlay = this.#underlay,
     ipMasq = this.#ipMasq,
     forward = this.#forward,
+    fixForward = this.#fixForward,
   }: RigPlan = {}): void {
     this.#backend = backend;
     this.#families = families;
     this.#underlay = underlay;
     this.#ipMasq = ipMasq;
     this.#forward = forward;
+    this.#fixForward = fixForward;
     const inputs: Inputs = {
       network: networkOf(backend, families),
       own: leaseOf(1, { families, backendType: backend.type }),
@@ -173,7 +178,7 @@ export class Rig {
       ipMasq: this.#ipMasq,
       fullyRandom: true,
       forward,
-      fixForward: false,
+      fixForward,
     };
     this.#plan = plan(inputs);
     const links = this.#plan.node.flatMap((object) => (object.kind === 'link' ? [object.name] : []));

@@ -5,6 +5,7 @@
  * @module
  */
 import { isDeepStrictEqual } from 'node:util';
+import { isOwn, ownText, stepOf } from '../../../src/kernel/chain-rules.ts';
 import { expressionsOf, ruleOf } from '../../../src/kernel/rule-expressions.ts';
 import { FAMILIES } from '../../../src/model/ip.ts';
 import { ruleMessage } from '../../../src/netlink/nftables.ts';
@@ -34,7 +35,12 @@ export const rules = target<Rule>({
 function read(bytes: Uint8Array): Verdict {
   try {
     const { attrs } = ruleMessage.read(new Reader(bytes));
+    const { expressions = [] } = attrs;
+    const text = ownText(expressions, FAMILIES);
+    if (isOwn(expressions, attrs.userData)) mustHold(text !== '', 'A rule of ours has no text');
     for (const family of FAMILIES) {
+      const step = stepOf(expressions, family);
+      mustHold(step?.kind !== 'jump' || step.chain !== undefined, 'A jump leads nowhere');
       const rule = ruleOf(attrs.expressions ?? [], family);
       if ('foreign' in rule) continue;
       const again = ruleOf(expressionsOf(rule, family), family);

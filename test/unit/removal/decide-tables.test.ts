@@ -62,3 +62,11 @@ test('those of hostPorts go, but not to a flanneld that has taken over the pods'
   expect(removed([...FLANNELDS, ...ports])).toEqual(both);
   expect(removed(ports, 'flanneld (process 7)')).toEqual([]);
 });
+
+test('rules of ours in chains of others go, in one command that a shell can run', () => {
+  const rules = ['ip filter FORWARD handle 7', 'inet a forward handle 12'];
+  const passage = { kind: 'passage', networks: [], faults: [], rules } as const;
+  expect(
+    commands(findings({ kernel: { passages: [passage] } })).filter((each) => each.startsWith('nft')),
+  ).toEqual(["nft 'delete rule ip filter FORWARD handle 7; delete rule inet a forward handle 12'"]);
+});
