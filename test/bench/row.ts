@@ -30,6 +30,8 @@ export interface Shown {
   readonly reach?: Reach;
   /** Whether the 95th percentile is told beside the median. */
   readonly p95?: boolean;
+  /** The same for the 99th. */
+  readonly p99?: boolean;
 }
 
 /** A row of values; without a given number of digits one where the median is below 100. */
@@ -38,10 +40,11 @@ export function rowOf(measure: string, values: readonly number[], shown: Shown):
   const digits = shown.digits ?? (median(values) < 100 ? 1 : 0);
   const [middle, high] = [median(values), percentile(values, 95)];
   const p95 = shown.p95 === true ? `, p95 ${high.toFixed(digits)}` : '';
+  const p99 = shown.p99 === true ? `, p99 ${percentile(values, 99).toFixed(digits)}` : '';
   const row = {
     measure,
     runs: values.length,
-    result: `${middle.toFixed(digits)} ${unit}${p95}`,
+    result: `${middle.toFixed(digits)} ${unit}${p95}${p99}`,
     spread: range(values, digits),
   };
   if (reach === undefined) return row;

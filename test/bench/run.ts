@@ -13,6 +13,7 @@ import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../../src/cli/table.ts';
 import { ownNetwork } from '../own-network.ts';
+import { cniRows } from './cni.ts';
 import { convergeRows } from './converge.ts';
 import { etcdRows } from './etcd.ts';
 import { idleRows } from './idle.ts';
@@ -62,6 +63,7 @@ const SECTIONS: readonly Section[] = [
     (count): Section => [`etcd, ${count} leases`, () => etcdRows(count, { runs: quick ? 1 : 3, quick })],
   ),
   ...kubeSections({ quick, stormMinutes: Number(values.minutes) }),
+  ['cni', () => cniRows(quick ? 10 : 100)],
   ['repair, vxlan', () => repairRows('vxlan', times)],
   ['repair, by ip', () => linkFloorRows(times)],
   ['repair, host-gw', () => repairRows('host-gw', times)],
