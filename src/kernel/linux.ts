@@ -87,6 +87,8 @@ export class LinuxKernel implements Target {
         return this.#observePeers(look, visit);
       case 'rules':
         return this.#rules.observe(look, visit);
+      case 'chains':
+        return this.#rules.observeChains(look, visit);
       case 'files':
         for (const object of look.probe) {
           const file = object.kind === 'file' ? readFile(object) : undefined;

@@ -48,12 +48,10 @@ export class RuleTables {
    * Shows the tables that have our names. Where none is wanted they are looked for until there are none, and it is no
    * failure that they cannot be read: that needs CAP_NET_ADMIN.
    */
-  observe(look: Look, visit: LookVisitor): Failure | undefined {
-    const { probe } = look;
+  observe({ probe }: Look, visit: LookVisitor): Failure | undefined {
     if (probe.length === 0) {
-      if (!mayHaveNfTables()) return undefined;
-      this.#isDone ||= !this.#visitLeftovers(visit);
-      return this.#observePassage(look, visit);
+      if (!this.#isDone && mayHaveNfTables()) this.#isDone = !this.#visitLeftovers(visit);
+      return undefined;
     }
     this.#isDone = false;
     this.#onWanted();
@@ -65,7 +63,20 @@ export class RuleTables {
       return { ...lookFailure('traffic rules', tables), harmless };
     }
     for (const object of tables) visit({ object, owner: tableOwner(object) });
-    return this.#observePassage(look, visit);
+    return undefined;
+  }
+
+  /** Where no passage is wanted the chains are looked at all the same, for the status, and for rules of ours in them. */
+  observeChains({ claims, probe }: Look, visit: LookVisitor): Failure | undefined {
+    const wanted = probe.find((object) => object.kind === 'passage');
+    if (wanted !== undefined) this.#onWanted();
+    else if (!mayHaveNfTables()) return undefined;
+    const networks = wanted?.networks ?? claims.networks;
+    const chains = this.#passage.look(networks);
+    if ('errno' in chains) return wanted && lookFailure('chains of other programs', chains);
+    const object = passageOf(chains, networks);
+    if (wanted !== undefined || object.rules.length > 0) visit({ object, owner: 'ours' });
+    return undefined;
   }
 
   /** Makes or removes a table, or what is ours in those of others. */
@@ -80,17 +91,6 @@ export class RuleTables {
     }
     const error = isRemoval ? removeTable(session, object) : writeTable(session, object);
     return error && advised(changeFailure(verb, object, error), object);
-  }
-
-  /** Where none is wanted the chains are looked at all the same, for the status, and for rules of ours in them. */
-  #observePassage({ claims, probe }: Look, visit: LookVisitor): Failure | undefined {
-    const wanted = probe.find((object) => object.kind === 'passage');
-    const networks = wanted?.networks ?? claims.networks;
-    const chains = this.#passage.look(networks);
-    if ('errno' in chains) return wanted && lookFailure('chains of other programs', chains);
-    const object = passageOf(chains, networks);
-    if (wanted !== undefined || object.rules.length > 0) visit({ object, owner: 'ours' });
-    return undefined;
   }
 
   /** Whether there are any of ours. */

@@ -19,7 +19,7 @@ import type { Change, Claims, Target } from './target.ts';
 /** The desired state as the engine takes it: `src/plan` makes it. */
 export interface DesiredState {
   readonly node: readonly KernelObject[];
-  /** Tables of traffic rules: their trouble keeps nothing else from being made. */
+  /** Tables of traffic rules, and ours in those of others: their trouble keeps nothing else from being made. */
   readonly rules: readonly KernelObject[];
   readonly files: readonly KernelObject[];
   readonly peer: (lease: Lease) => readonly KernelObject[];
@@ -73,6 +73,7 @@ async function fullPass(context: PassContext, stage: NodeStage, removals: readon
   const { pass, onFailure } = stage;
   const peers = peerStage(pass, context);
   const isLink = (object: KernelObject) => object.kind === 'link';
+  const isTable = (object: KernelObject) => object.kind === 'table';
   const links = desired.node.filter(isLink);
   const staleLinks = runNodeStage('links', links, stage);
   if (stage.failing.has('look links')) return;
@@ -94,7 +95,10 @@ async function fullPass(context: PassContext, stage: NodeStage, removals: readon
     pass.fail(look.failure);
     onFailure('look peers' as Key, look.failure);
   }
-  remove(stage, runNodeStage('rules', desired.rules, stage), settled);
+  const [tables, passages] = [desired.rules.filter(isTable), desired.rules.filter((each) => !isTable(each))];
+  remove(stage, runNodeStage('rules', tables, stage), settled);
+  // Others may have thousands of chains: our own rules do not wait for them.
+  remove(stage, runNodeStage('chains', passages, stage), settled);
   // A pod that is made by a file whose promise does not hold would have no network for all its life.
   if (mayPromise) runNodeStage('files', desired.files, stage);
 }

@@ -31,9 +31,10 @@ export interface Claims {
  * - `node`: addresses of the claimed links, and the settings that `probe` names.
  * - `peers`: routes, neighbours and forwarding entries.
  * - `rules`: the tables of traffic rules that have our names.
+ * - `chains`: chains of others that decide what is passed on, and rules of ours in them.
  * - `files`: the files that `probe` names.
  */
-export type Scope = 'links' | 'node' | 'peers' | 'rules' | 'files';
+export type Scope = 'links' | 'node' | 'peers' | 'rules' | 'chains' | 'files';
 
 /** What to look for in a scope. */
 export interface Look {

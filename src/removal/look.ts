@@ -33,6 +33,8 @@ export function lookForLeftovers(
     }) ??
     target.observe('rules', { claims, probe: [] }, ({ object, owner }) => {
       if (object.kind === 'table' && (owner === 'ours' || isPortTable(object))) tables.push(object);
+    }) ??
+    target.observe('chains', { claims, probe: [] }, ({ object }) => {
       if (object.kind === 'passage') passages.push(object);
     });
   if (failure !== undefined) return fail(failure);

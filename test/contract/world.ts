@@ -81,8 +81,9 @@ export function scopeOf({ kind }: KernelObject): Scope {
     case 'fdb':
       return 'peers';
     case 'table':
-    case 'passage':
       return 'rules';
+    case 'passage':
+      return 'chains';
     case 'file':
       return 'files';
   }

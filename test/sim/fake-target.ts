@@ -31,7 +31,7 @@ export class FakeTarget implements Target {
   /** Every change that was asked for, in order. */
   readonly changes: Change[] = [];
   /** How often each scope was looked at. */
-  readonly looks: Record<Scope, number> = { links: 0, node: 0, peers: 0, rules: 0, files: 0 };
+  readonly looks: Record<Scope, number> = { links: 0, node: 0, peers: 0, rules: 0, chains: 0, files: 0 };
   /** Asked before every change. */
   fault: Fault = () => 0;
   /** Asked before every look. */
@@ -89,6 +89,8 @@ export class FakeTarget implements Target {
         break;
       case 'rules':
         for (const table of this.kernel.tables.values()) yield { object: table, owner: tableOwner(table) };
+        break;
+      case 'chains':
         if (probe.some(({ kind }) => kind === 'passage') || this.kernel.passage.rules.length > 0)
           yield ours(this.kernel.passage);
         break;
