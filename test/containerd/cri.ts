@@ -99,10 +99,11 @@ export class Cri {
     };
   }
 
-  /** The IDs of the pods that run. */
-  async pods(): Promise<string[]> {
+  /** The IDs of the pods that run, and of those that do not any more. */
+  async pods(): Promise<{ readonly running: string[]; readonly ended: string[] }> {
     const { items } = v.parse(listSchema, await this.#call('ListPodSandbox', {}));
-    return items.filter(({ state }) => state === READY).map(({ id }) => id);
+    const inState = (running: boolean) => items.filter(({ state }) => (state === READY) === running);
+    return { running: inState(true).map(({ id }) => id), ended: inState(false).map(({ id }) => id) };
   }
 
   /** Stops a pod and removes it, as a kubelet does. */

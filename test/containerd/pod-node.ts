@@ -21,14 +21,14 @@ import { IMAGE, writeImage } from './image.ts';
  */
 const BOOT = `set -e
 disk="$1/disk"
-mount -t tmpfs tmpfs "$disk"
 for folder in etc opt var/lib; do
   mkdir -p "$disk/upper/$folder" "$disk/work/$folder"
   options="lowerdir=/$folder,upperdir=$disk/upper/$folder,workdir=$disk/work/$folder"
   mount -t overlay overlay -o "$options" "/$folder"
 done
-mkdir -p /var/lib/containerd
-for folder in /run /var/lib/containerd; do mount -t tmpfs tmpfs "$folder"; done
+mkdir -p /var/lib/containerd "$disk/containerd"
+mount --bind "$disk/containerd" /var/lib/containerd
+mount -t tmpfs tmpfs /run
 # The agent is told another place for what it writes there.
 ln -s "$1" /run/flannel
 echo up
@@ -59,7 +59,7 @@ export class PodNode implements AsyncDisposable {
   #agent: Agent | undefined;
   #containerd: Bun.Subprocess | undefined;
   #hasImage = false;
-  #pods = 0;
+  static #pods = 0;
 
   private constructor(space: NodeSpace, { site, init, pid }: Booted) {
     this.space = space;
@@ -70,10 +70,11 @@ export class PodNode implements AsyncDisposable {
     this.cri = new Cri(this.path(SOCKET));
   }
 
-  /** Makes the node; neither agent nor containerd run yet. */
+  /** Makes the node, or boots it again with the disk that it had; neither agent nor containerd run yet. */
   static async boot(space: NodeSpace, site: Site): Promise<PodNode> {
     const folder = join(site.directory, space.name);
-    mkdirSync(join(folder, 'disk'), { recursive: true });
+    const disk = join(folder, 'disk');
+    if (mkdirSync(disk, { recursive: true }) !== undefined) execute(['mount', '-t', 'tmpfs', 'tmpfs', disk]);
     const namespaces = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
     const shell = ['sh', '-c', BOOT, 'init', folder];
     const command = ['setpriv', '--pdeathsig', 'KILL', ...namespaces, ...shell];
@@ -150,7 +151,7 @@ export class PodNode implements AsyncDisposable {
 
   /** Starts a pod. */
   async runPod({ ports = [] }: { ports?: readonly PortMapping[] } = {}): Promise<CriPod> {
-    const name = `pod-${++this.#pods}`;
+    const name = `pod-${++PodNode.#pods}`;
     const config: SandboxConfig = {
       metadata: { name, uid: `${this.space.name}-${name}`, namespace: 'default' },
       port_mappings: ports,
@@ -177,16 +178,19 @@ export class PodNode implements AsyncDisposable {
     return this.cri.runContainer(pod, { image: IMAGE, command: ['/bin/sh', '-c', line] });
   }
 
-  /** Ends everything on the node, as pulling the plug would, and takes its cgroups away. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends everything on the node, as pulling the plug would, and takes its cgroups away. Its disk stays. */
+  async powerOff(): Promise<void> {
     if (this.#agent?.ended === false) await this.#agent.stop('SIGKILL');
     this.#init.kill('SIGKILL');
     await Promise.all([this.#init.exited, this.#containerd?.exited]);
     const find = ['find', '/sys/fs/cgroup', '-depth', '-type', 'd', '-path', `*${this.#cgroup}*`];
-    await eventually(() => {
-      const { stderr } = Bun.spawnSync([...find, '-exec', 'rmdir', '{}', '+'], { stderr: 'pipe' });
-      if (stderr.length > 0) throw new Error(stderr.toString());
-    });
+    await eventually(() => execute([...find, '-exec', 'rmdir', '{}', '+']));
+  }
+
+  /** Ends the node, and takes its disk away. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.powerOff();
+    Bun.spawnSync(['umount', '--lazy', join(this.directory, 'disk')]);
   }
 
   /** Below it are the cgroups of all pods. */
@@ -210,6 +214,11 @@ const CONTAINERD_CONFIG = `version = 2
   sandbox_image = "${IMAGE}"
   restrict_oom_score_adj = true
 `;
+
+function execute(command: readonly string[]): void {
+  const { exitCode, stderr } = Bun.spawnSync([...command], { stderr: 'pipe' });
+  if (exitCode !== 0) throw new Error(`'${command.join(' ')}' ended with ${exitCode}: ${stderr}`);
+}
 
 /** The process that a program which stays as its parent has started. */
 function onlyChild(pid: number): number {

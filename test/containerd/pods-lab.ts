@@ -51,10 +51,9 @@ export class PodsLab implements AsyncDisposable {
   }
 }
 
-/** There is no plugin and no configuration before the agent has installed them. */
-async function prepareForPods(node: PodNode): Promise<void> {
+/** Starts containerd and the agent. There is no plugin and no configuration before the agent has installed them. */
+export async function prepareForPods(node: PodNode): Promise<void> {
   await node.startContainerd();
-  if (await node.cri.condition('NetworkReady')) throw new Error('The network is ready without an agent');
   await node.startAgent().ready();
   await eventually(async () => {
     if (!(await node.cri.condition('NetworkReady'))) throw new Error('containerd sees no network');
