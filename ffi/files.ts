@@ -143,12 +143,16 @@ export function writeFile(name: string, { text, flags = 0, mode = 0 }: WriteOpti
 export function makeFolder(name: string, mode: number): number {
   const bytes = path(name);
   if (bytes === undefined) return -EINVAL;
-  const result = checked(files.mkdir(addressOf(bytes), mode));
-  if (result === -EEXIST) return 0;
+  const make = () => {
+    const result = checked(files.mkdir(addressOf(bytes), mode));
+    // Others may make the same folder at the same time.
+    return result === -EEXIST ? 0 : result;
+  };
+  const result = make();
   const slash = name.lastIndexOf('/');
   if (result !== -ENOENT || slash <= 0) return result;
   const above = makeFolder(name.slice(0, slash), mode);
-  return above < 0 ? above : checked(files.mkdir(addressOf(bytes), mode));
+  return above < 0 ? above : make();
 }
 
 /** Removes a file, if it is there: 0, or `-errno`. */

@@ -100,24 +100,36 @@ test('CHECK, DEL twice, and DEL with the namespace gone leave nothing', () => {
   expect([stage.links(stage.node, 'veth'), stage.given(), stage.state()]).toEqual([[], [], []]);
 });
 
+/** Starts a plugin for the pod of a number, without waiting for its end. */
+function start(on: CniStage, { verb, i, netns }: { verb: string; i: number; netns: string }) {
+  return inNetns(on.node, () =>
+    Bun.spawn([join(on.path, 'flannelette')], {
+      stdin: Buffer.from(JSON.stringify(on.config())),
+      stdout: 'pipe',
+      env: {
+        CNI_COMMAND: verb,
+        CNI_CONTAINERID: `pod-${i}`,
+        CNI_NETNS: netns,
+        CNI_IFNAME: 'eth0',
+        CNI_PATH: REFERENCE,
+      },
+    }),
+  );
+}
+
+test('the first pods of a node may come at once', async () => {
+  for (let round = 0; round < 10; round++) {
+    using fresh = new CniStage();
+    const pods = Array.from({ length: 4 }, () => fresh.newPod());
+    const running = pods.map((pod, i) => start(fresh, { verb: 'ADD', i, netns: pathOf(pod) }));
+    const told = await Promise.all(running.map(({ stdout }) => stdout.text()));
+    expect(told.filter((text) => !text.includes('"ips"'))).toEqual([]);
+  }
+});
+
 test('100 pods at once have 100 addresses, also where plugins are killed; DEL of all leaves nothing', async () => {
-  const program = join(stage.path, 'flannelette');
-  const start = (verb: string, i: number, netns: string) =>
-    inNetns(stage.node, () =>
-      Bun.spawn([program], {
-        stdin: Buffer.from(JSON.stringify(stage.config())),
-        stdout: 'pipe',
-        env: {
-          CNI_COMMAND: verb,
-          CNI_CONTAINERID: `pod-${i}`,
-          CNI_NETNS: netns,
-          CNI_IFNAME: 'eth0',
-          CNI_PATH: REFERENCE,
-        },
-      }),
-    );
   const namespaces = Array.from({ length: 100 }, () => stage.newPod());
-  const running = namespaces.map((pod, i) => start('ADD', i, pathOf(pod)));
+  const running = namespaces.map((pod, i) => start(stage, { verb: 'ADD', i, netns: pathOf(pod) }));
   for (let i = 0; i < 10; i++) {
     await Bun.sleep(20);
     running[i * 5]?.kill('SIGKILL');
@@ -129,7 +141,7 @@ test('100 pods at once have 100 addresses, also where plugins are killed; DEL of
   });
   expect(addresses.length).toBeGreaterThanOrEqual(90);
   expect(new Set(addresses).size).toBe(addresses.length);
-  const ends = namespaces.map((pod, i) => start('DEL', i, pathOf(pod)).exited);
+  const ends = namespaces.map((pod, i) => start(stage, { verb: 'DEL', i, netns: pathOf(pod) }).exited);
   expect(new Set(await Promise.all(ends))).toEqual(new Set([0]));
   expect([stage.links(stage.node, 'veth'), stage.given()]).toEqual([[], []]);
 });
