@@ -39,6 +39,7 @@ const SOURCES = ['src', 'ffi', 'k3s', 'arm', 'package.json', 'package-lock.json'
 /** The Debian packages that the tests' witnesses come from, each with a command that shows it is there. */
 const WITNESSES = {
   iproute2: 'ip',
+  procps: 'sysctl',
   nftables: 'nft',
   iptables: 'iptables-nft',
   tcpdump: 'tcpdump',

@@ -10,10 +10,11 @@ const SWITCHES = CLEANUP_FLAGS.map(({ name, help }) => `  --${name.padEnd(10)}${
 /** See the module. */
 export const CLEANUP_USAGE = `Usage: flannelette cleanup [switches] [the agent's flags]
 
-Takes flannelette off this node: removes its routes, neighbours, forwarding entries and devices,
-subnet.env, this node's lease, what its state directory remembers, the CNI plugin and its conflist
-(what was there before comes back). What is not its own it leaves, and says so. Stop the agent
-before. It can be run again at any time.
+Takes flannelette off this node: removes its routes, neighbours, forwarding entries, devices and
+traffic rules (those in chains of others, too), subnet.env, this node's lease, what its state
+directory remembers, the CNI plugin and its conflist (what was there before comes back). What is not
+its own it leaves, and says so; forwarding stays switched on. Stop the agent before. It can be run
+again at any time.
 
 ${SWITCHES}
 
