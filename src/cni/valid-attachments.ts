@@ -12,7 +12,8 @@ const KEY = 'cni.dev/valid-attachments';
 
 /** The interfaces of containers that stay. Throws {@link CniAbort} if there is no list. */
 export function validAttachments({ config }: CniRequest): Attachment[] {
-  if (!Array.isArray(config.object[KEY])) {
+  // In Go a list without entries may be null: a node without pods.
+  if (config.object[KEY] === undefined) {
     throw new CniAbort(cniFailure('INVALID_CONFIG', `${KEY} is missing`, 'Without it everything would go'));
   }
   return optionalObjects(config, KEY).map((entry) => ({

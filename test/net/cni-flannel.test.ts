@@ -179,6 +179,10 @@ test('GC takes away what no container of the list has', () => {
   });
   expect(stage.given()).toEqual(['10.42.1.3', 'fd00:42:1::3']);
   expect(stage.links(stage.node, 'veth').length).toBe(1);
+  // As Go writes a list that nothing was put into.
+  const none = { ...valid, 'cni.dev/valid-attachments': null };
+  expect(stage.call('GC', '', { conf: stage.config(DELEGATE, none) }).status).toBe(0);
+  expect(stage.given()).toEqual([]);
 });
 
 test('without subnet.env a pod is to be tried again later, and STATUS says that none can come', () => {
