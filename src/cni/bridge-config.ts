@@ -34,6 +34,8 @@ export interface BridgeConfig {
   readonly forceAddress: boolean;
   readonly hairpinMode: boolean;
   readonly promiscMode: boolean;
+  /** Whether what the pod sends out of its subnet is masqueraded. */
+  readonly ipMasq: boolean;
   /** The folder of all networks' address books. */
   readonly books: string;
   readonly sets: readonly (readonly PodRange[])[];
@@ -54,12 +56,16 @@ const BRIDGE_KEYS: ReadonlySet<string> = new Set([
   'hairpinMode',
   'promiscMode',
   'ipMasq',
+  'masqueradedBy',
   'ipam',
   'dns',
   'runtimeConfig',
 ]);
 const IPAM_KEYS: ReadonlySet<string> = new Set(['type', 'dataDir', 'ranges', 'routes']);
 const RUNTIME_KEYS: ReadonlySet<string> = new Set(['portMappings', 'bandwidth']);
+
+/** `masqueradedBy` of a delegate's configuration, where `ipMasq` is carried out here. */
+export const OWN_MASQUERADE = 'flannelette';
 
 /** Why a configuration is not carried out here, or `undefined` if it is. */
 export function whyForeign(
@@ -72,7 +78,9 @@ export function whyForeign(
   if (ipam === undefined) return 'there is no ipam';
   if (optionalText(ipam, 'type') !== 'host-local')
     return `ipam.type is '${String(optionalText(ipam, 'type'))}'`;
-  if (optionalFlag(config, 'ipMasq') === true) return 'ipMasq is true';
+  // Rules of the reference's are in iptables, where it finds them again.
+  if (optionalFlag(config, 'ipMasq') === true && optionalText(config, 'masqueradedBy') !== OWN_MASQUERADE)
+    return 'ipMasq is true';
   const runtime = optionalObject(config, 'runtimeConfig');
   const unknown =
     Object.keys(config.object).find((key) => !BRIDGE_KEYS.has(key)) ??
@@ -104,6 +112,7 @@ export function readBridgeConfig(config: Place): BridgeConfig {
     forceAddress: optionalFlag(config, 'forceAddress') ?? false,
     hairpinMode: hairpinMode ?? false,
     promiscMode: promiscMode ?? false,
+    ipMasq: optionalFlag(config, 'ipMasq') ?? false,
     books: optionalText(ipam, 'dataDir') ?? '/var/lib/cni/networks',
     sets: readSets(ipam),
     routes: optionalObjects(ipam, 'routes').map(readRoute),

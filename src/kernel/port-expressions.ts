@@ -60,10 +60,13 @@ export function chainsOf({ family, maps, masquerade, guard }: PortTable): PortCh
   const nat = (number: number, priority: number) => ({ type: 'nat', number, priority });
   const jump = [[...localDestination(), verdict(NFT_VERDICT.JUMP, PORTS_CHAIN)]];
   const filter = { type: 'filter', number: NF_INET.LOCAL_IN, priority: 0 };
-  return [
+  const ports = [
     { name: PORTS_CHAIN, rules: maps.map((map) => forwardRule(map, family)) },
     { name: 'prerouting', base: nat(NF_INET.PRE_ROUTING, DESTINATION_NAT + 10), rules: jump },
     { name: 'output', base: nat(NF_INET.LOCAL_OUT, DESTINATION_NAT + 10), rules: jump },
+  ];
+  return [
+    ...(maps.length > 0 ? ports : []),
     {
       name: 'postrouting',
       base: nat(NF_INET.POST_ROUTING, SOURCE_NAT - 10),

@@ -21,7 +21,7 @@ export interface PortMapping {
   readonly hostIp?: Ip | undefined;
 }
 
-/** The hostPorts of one interface of a container, as they are written down for as long as it is there. */
+/** The hostPorts of one interface of a container, and whether it is masqueraded outside, as they are written down for as long as it is there. */
 export interface HostPorts {
   readonly containerId: string;
   readonly ifname: string;
@@ -38,6 +38,8 @@ export interface HostPorts {
   readonly mark: number;
   /** Whether all are masqueraded, not only those that would not find back. */
   readonly masqueradeAll: boolean;
+  /** Whether what it sends out of its subnet is masqueraded (`ipMasq` of the plugin `bridge`). */
+  readonly outbound: boolean;
   /** The link of the node that leads to the container; empty if it is not known. */
   readonly link: string;
 }

@@ -15,11 +15,13 @@ export function planHostPorts(all: readonly HostPorts[]): readonly PortTable[] {
   return FAMILIES.flatMap((family) => {
     const marks = [...new Set(ordered.map(({ mark }) => mark))].sort((a, b) => a - b);
     const maps = marks.flatMap((mark) => mapsOf(ordered, { family, mark }));
-    if (maps.length === 0) return [];
+    const ofPorts = maps.length === 0 ? [] : masqueradeRules(ordered, family);
+    const masquerade = [...ofPorts, ...outboundRules(ordered, family)];
+    if (maps.length === 0 && masquerade.length === 0) return [];
     // A port of one address goes before the same port of all.
     maps.sort((a, b) => Number(b.byAddress) - Number(a.byAddress));
     const guard = family === 4 && ordered.some(wantsLocalnet);
-    return [{ family, maps, masquerade: masqueradeRules(ordered, family), guard }];
+    return [{ family, maps, masquerade, guard }];
   });
 }
 
@@ -55,6 +57,9 @@ export function overlap(a: PortMapping, b: PortMapping): boolean {
 
 /** NFTNL_UDATA_COMMENT_MAXLEN of libnftnl, with a NUL. */
 const COMMENT_LENGTH_MAX = 127;
+
+/** RFC 5771, RFC 4291. */
+const MULTICAST: Readonly<Record<Family, string>> = { 4: '224.0.0.0/4', 6: 'ff00::/8' };
 
 const ANY: Readonly<Record<Family, string>> = { 4: '0.0.0.0', 6: '::' };
 
@@ -116,6 +121,22 @@ function masqueradeRules(all: readonly HostPorts[], family: Family): TrafficRule
   if (family === 4 && loopback !== undefined)
     for (const { mark } of marked) add({ mark, source: inside(loopback), verdict: 'masquerade' });
   return [...rules.values()];
+}
+
+/** The same for all pods of a subnet: as many as there are subnets, not pods. They come last, for they end the chain. */
+function outboundRules(all: readonly HostPorts[], family: Family): TrafficRule[] {
+  const addresses = all.filter(({ outbound }) => outbound).flatMap((each) => each.addresses);
+  const own = addresses.filter(({ ip }) => familyOf(ip) === family);
+  const subnets = [...new Set(own.map(({ ip, length }) => prefixOf(ip, length)))].sort(compare);
+  const multicast = parsePrefix(MULTICAST[family]);
+  return subnets.flatMap((subnet): TrafficRule[] => [
+    ...[subnet, ...(multicast === undefined ? [] : [multicast])].map((prefix) => ({
+      source: inside(subnet),
+      destination: inside(prefix),
+      verdict: 'return' as const,
+    })),
+    { source: inside(subnet), verdict: 'masquerade' },
+  ]);
 }
 
 function inside(prefix: Prefix): AddressMatch {

@@ -8,6 +8,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { createNetns, inNetns, type Netns } from '../../ffi/netns.ts';
+import { eventually } from './agent-support.ts';
 import {
   callPlugin,
   installPlugins,
@@ -62,9 +63,13 @@ export class PortLab implements Disposable {
   readonly folder: PluginFolder = installPlugins(['flannel', 'portmap']);
   readonly #spaces: Netns[] = [];
   readonly #processes: Bun.Subprocess[] = [];
+  readonly #isMasqueraded: boolean;
 
-  constructor() {
-    writeFileSync(join(this.folder.path, 'subnet.env'), SUBNET_ENV);
+  /** `agentMasquerades`: whether the agent does it, so that the plugin has not to. */
+  constructor(agentMasquerades = true) {
+    this.#isMasqueraded = !agentMasquerades;
+    const text = SUBNET_ENV.replace('IPMASQ=true', `IPMASQ=${agentMasquerades}`);
+    writeFileSync(join(this.folder.path, 'subnet.env'), text);
   }
 
   [Symbol.dispose](): void {
@@ -122,7 +127,14 @@ export class PortLab implements Disposable {
     const ranges = [[{ subnet: '10.42.1.0/24' }], [{ subnet: 'fd00:42:1::/64' }]];
     const routes = [{ dst: '10.42.0.0/16' }, { dst: 'fd00:42::/48' }];
     const ipam = { type: 'host-local', dataDir: join(this.folder.path, 'reference'), ranges, routes };
-    return { ...this.config('bridge'), ...DELEGATE, mtu: 1450, isGateway: true, ipam };
+    return {
+      ...this.config('bridge'),
+      ...DELEGATE,
+      mtu: 1450,
+      isGateway: true,
+      ipMasq: this.#isMasqueraded,
+      ipam,
+    };
   }
 
   call(verb: string, chain: Chain, { program, conf }: { program: string; conf: object }): PluginOutcome {
@@ -201,4 +213,10 @@ export class PortLab implements Disposable {
 /** All of nf_tables, as nft shows it. */
 export function ruleset(node: Netns): string {
   return run(node, ['nft', 'list', 'ruleset']);
+}
+
+/** A node that has no link-local address yet asks for no neighbour in the name of others. */
+export async function untilSettled(spaces: readonly Netns[]): Promise<void> {
+  const tentative = ['ip', '-6', 'address', 'show', 'tentative'];
+  await eventually(() => expect(spaces.map((space) => run(space, tentative)).join('')).toBe(''));
 }

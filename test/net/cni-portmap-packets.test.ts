@@ -1,9 +1,8 @@
 /** hostPorts by packets, beside the reference's `portmap`. @module */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import type { Netns } from '../../ffi/netns.ts';
 import type { Ip } from '../../src/model/ip.ts';
 import { eventually } from './agent-support.ts';
-import { DNS, MAPPINGS, ONE_ADDRESS, PortLab, TABLE, WEB } from './cni-portmap-lab.ts';
+import { DNS, MAPPINGS, ONE_ADDRESS, PortLab, TABLE, untilSettled, WEB } from './cni-portmap-lab.ts';
 import { SctpSocket } from './sctp.ts';
 import { run } from './witness.ts';
 
@@ -14,12 +13,6 @@ beforeEach(() => {
 });
 
 afterEach(() => lab[Symbol.dispose]());
-
-/** A node that has no link-local address yet asks for no neighbour in the name of others. */
-async function untilSettled(spaces: readonly Netns[]): Promise<void> {
-  const tentative = ['ip', '-6', 'address', 'show', 'tentative'];
-  await eventually(() => expect(spaces.map((space) => run(space, tentative)).join('')).toBe(''));
-}
 
 /** What is asked from where, of a pod that has {@link MAPPINGS}. */
 async function matrix(

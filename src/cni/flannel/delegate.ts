@@ -4,8 +4,16 @@
  * @module
  */
 import { familyOf } from '../../model/ip.ts';
+import { OWN_MASQUERADE } from '../bridge-config.ts';
 import { CniAbort, cniFailure } from '../failure.ts';
-import { type JsonObject, optionalList, optionalObject, optionalText, type Place } from '../json.ts';
+import {
+  type JsonObject,
+  optionalFlag,
+  optionalList,
+  optionalObject,
+  optionalText,
+  type Place,
+} from '../json.ts';
 import type { SubnetFile } from './subnet-file.ts';
 
 /** Where pods' addresses are written down if the configuration does not say: a power cut leaks none. */
@@ -31,9 +39,10 @@ export function delegateConfig({ config, name, version, file }: DelegateSource):
     throw new CniAbort(cniFailure('INVALID_CONFIG', msg));
   }
   const type = optionalText({ object: wished, path: 'delegate.' }, 'type') ?? 'bridge';
+  const ipMasq = optionalFlag({ object: wished, path: 'delegate.' }, 'ipMasq') ?? !file.ipMasq;
   const runtime = optionalObject(config, 'runtimeConfig');
   return {
-    ipMasq: !file.ipMasq,
+    ipMasq,
     mtu: file.mtuBytes,
     ...(type === 'bridge' ? { isGateway: true } : {}),
     ...wished,
@@ -41,6 +50,7 @@ export function delegateConfig({ config, name, version, file }: DelegateSource):
     name,
     cniVersion: version,
     ...(runtime === undefined ? {} : { runtimeConfig: runtime.object }),
+    ...(type === 'bridge' && ipMasq ? { masqueradedBy: OWN_MASQUERADE } : {}),
     ipam: ipamConfig(optionalObject(config, 'ipam'), file),
   };
 }

@@ -53,7 +53,8 @@ async function add(request: CniRequest): Promise<JsonObject | undefined> {
     bridge === undefined
       ? executePlugin(request, { type, config: text, why: why ?? '' })
       : addOrForget(request, bridge);
-  if (result !== undefined && asksForPorts(config)) await addPorts(request, result);
+  const outbound = bridge?.ipMasq === true;
+  if (result !== undefined && (outbound || asksForPorts(config))) await addPorts(request, result, outbound);
   return result;
 }
 
@@ -72,10 +73,10 @@ function asksForPorts(config: Place): boolean {
   return runtime !== undefined && optionalList(runtime, 'portMappings').length > 0;
 }
 
-async function addPorts(request: CniRequest, result: JsonObject): Promise<void> {
+async function addPorts(request: CniRequest, result: JsonObject, outbound: boolean): Promise<void> {
   const { addHostPorts } = await import('../portmap/host-ports.ts');
   try {
-    addHostPorts(request, result);
+    addHostPorts(request, result, outbound);
   } catch (thrown) {
     const environment = { ...request.environment, CNI_COMMAND: 'DEL' };
     // What could not be done is told, not what could not be undone.
@@ -146,12 +147,14 @@ async function check(request: CniRequest): Promise<undefined> {
     );
   }
   const previous = previousResult(request.config);
-  if (previous !== undefined && asksForPorts(request.config)) {
+  const isForeign = whyForeign(state.place, request.environment) !== undefined;
+  const outbound = !isForeign && readBridgeConfig(state.place).ipMasq;
+  if (previous !== undefined && (outbound || asksForPorts(request.config))) {
     const { checkHostPorts } = await import('../portmap/host-ports.ts');
-    checkHostPorts(request, previous);
+    checkHostPorts(request, previous, outbound);
   }
   // flannel's own plugin looks at nothing.
-  if (whyForeign(state.place, request.environment) !== undefined) return;
+  if (isForeign) return;
   checkOnBridge(request, readBridgeConfig(state.place));
 }
 

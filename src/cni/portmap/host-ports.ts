@@ -22,11 +22,16 @@ import { Netfilter } from './netfilter.ts';
 import { PortBook } from './port-book.ts';
 import { addressesIn, portText, readMappings, readMasquerading } from './port-config.ts';
 
-/** Makes what the runtime asks for, which takes the place of what the container had. Nothing is half made. */
-export function addHostPorts(request: CniRequest, result: JsonObject): void {
-  const ports = wantedPorts(request, result);
-  if (ports === undefined) return;
+/**
+ * Makes what the runtime asks for, which takes the place of what the container had. Nothing is half made. `outbound` says
+ * whether what it sends to the outside is to be masqueraded; without it that stays as it was.
+ */
+export function addHostPorts(request: CniRequest, result: JsonObject, outbound?: boolean): void {
+  const wanted = wantedPorts(request, result, outbound);
+  if (wanted === undefined) return;
   using book = new PortBook(hostPortsFolder(request.config));
+  const before = book.read().find((each) => isOf(each, request));
+  const ports = outbound === undefined ? { ...wanted, outbound: before?.outbound === true } : wanted;
   using netfilter = new Netfilter();
   const others = withoutConflicts(book, ports);
   book.write(ports);
@@ -64,13 +69,16 @@ function removeHostPorts(folder: string, isGone: (ports: HostPorts) => boolean):
 }
 
 /** Looks whether the kernel has what the container was given. Throws {@link CniAbort} with what is missing. */
-export function checkHostPorts(request: CniRequest, result: JsonObject): void {
-  const wanted = wantedPorts(request, result);
+export function checkHostPorts(request: CniRequest, result: JsonObject, outbound?: boolean): void {
+  const wanted = wantedPorts(request, result, outbound);
   if (wanted === undefined) return;
   using book = new PortBook(hostPortsFolder(request.config));
   const ports = book.read().find((each) => isOf(each, request));
   const details = 'Delete the pod; it is made anew';
-  if (ports === undefined || JSON.stringify(ports.mappings) !== JSON.stringify(wanted.mappings)) {
+  // Those of an interface whose ports are chained are not in every entry.
+  const isOther = (mappings: HostPorts['mappings']) =>
+    wanted.mappings.length > 0 && JSON.stringify(mappings) !== JSON.stringify(wanted.mappings);
+  if (ports === undefined || isOther(ports.mappings)) {
     const msg = `the hostPorts of ${request.containerId} are not those that are written down`;
     throw new CniAbort(cniFailure('OWN', msg, details));
   }
@@ -87,11 +95,12 @@ export function collectHostPorts(folder: string, network: string, valid: readonl
   removeHostPorts(folder, (ports) => ports.network === network && !valid.some((each) => isOf(ports, each)));
 }
 
-function wantedPorts(request: CniRequest, result: JsonObject): HostPorts | undefined {
+function wantedPorts(request: CniRequest, result: JsonObject, outbound = false): HostPorts | undefined {
   const { config, containerId, ifname, name: network, netns } = request;
   const masquerading = readMasquerading(config);
   const mappings = readMappings(config);
-  if (mappings.length === 0) return undefined;
+  const isMapped = mappings.length > 0;
+  if (!isMapped && !outbound) return undefined;
   const addresses = addressesIn(result, request);
   const [first] = addresses;
   if (first === undefined) {
@@ -100,10 +109,17 @@ function wantedPorts(request: CniRequest, result: JsonObject): HostPorts | undef
       cniFailure('INVALID_CONFIG', msg, 'Chain portmap after a plugin that gives addresses'),
     );
   }
-  using rtnl = new Rtnl();
-  const link = rtnl.linkTowards(addresses.find(({ ip }) => familyOf(ip) === 4)?.ip ?? first.ip) ?? '';
   const place = { network, netns, nodeNamespace: ownNamespace() };
-  return { containerId, ifname, ...place, addresses, mappings, ...masquerading, link };
+  const masquerade = isMapped ? masquerading : { mark: 0, masqueradeAll: false };
+  const link = isMapped ? linkTowards(addresses) : '';
+  return { containerId, ifname, ...place, addresses, mappings, ...masquerade, outbound, link };
+}
+
+function linkTowards(addresses: HostPorts['addresses']): string {
+  const { ip } = addresses.find((each) => familyOf(each.ip) === 4) ?? addresses[0] ?? {};
+  if (ip === undefined) return '';
+  using rtnl = new Rtnl();
+  return rtnl.linkTowards(ip) ?? '';
 }
 
 function isOf(ports: Attachment, { containerId, ifname }: Attachment): boolean {

@@ -108,6 +108,7 @@ function parse(text: string): HostPorts | undefined {
     mappings: optionalObjects(place, 'mappings').map(readMapping),
     mark: optionalCount(place, 'mark') ?? 0,
     masqueradeAll: optionalFlag(place, 'masqueradeAll') ?? false,
+    outbound: optionalFlag(place, 'outbound') ?? false,
     link: string('link'),
   };
 }

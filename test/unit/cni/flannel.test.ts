@@ -88,6 +88,7 @@ test.each([
   [{ hairpinMode: true, runtimeConfig: { portMappings: [] } }, undefined],
   [{ type: 'macvlan' }, "delegate.type is 'macvlan'"],
   [{ ipMasq: true }, 'ipMasq is true'],
+  [{ ipMasq: true, masqueradedBy: 'flannelette' }, undefined],
   [{ vlan: 5 }, "'vlan' is set"],
   [{ ipam: { type: 'dhcp' } }, "ipam.type is 'dhcp'"],
   [{ ipam: { type: 'host-local', resolvConf: '/x' } }, "'resolvConf' is set"],

@@ -29,6 +29,7 @@ function ports(mappings: readonly string[], changes: Partial<HostPorts> = {}): H
     mappings: mappings.map(mapping),
     mark: 0x2000,
     masqueradeAll: false,
+    outbound: false,
     link: 'cni0',
     ...changes,
   };
@@ -55,6 +56,23 @@ describe('planHostPorts()', () => {
   test('without any there is no table', () => {
     expect(planHostPorts([])).toEqual([]);
     expect(planHostPorts([ports(['tcp ::1 80 80'], { addresses: [] })])).toEqual([]);
+  });
+
+  test('what goes out of a subnet is masqueraded in the same few rules, however many pods it has', () => {
+    const outbound = { mark: 0, outbound: true };
+    const other = { containerId: 'pod-2', addresses: [{ ip: '10.42.1.3' as Ip, length: 24 }] };
+    expect(mapsOf([ports([], outbound)])).toEqual([]);
+    expect(masqueradeOf([ports([], outbound), ports([], { ...outbound, ...other })])).toEqual([
+      'ip saddr 10.42.1.0/24 ip daddr 10.42.1.0/24 return',
+      'ip saddr 10.42.1.0/24 ip daddr 224.0.0.0/4 return',
+      'ip saddr 10.42.1.0/24 masquerade',
+      'ip6 saddr fd42:1::/64 ip6 daddr fd42:1::/64 return',
+      'ip6 saddr fd42:1::/64 ip6 daddr ff00::/8 return',
+      'ip6 saddr fd42:1::/64 masquerade',
+    ]);
+    // Those of hostPorts go before: to return from the chain ends it.
+    const [first] = masqueradeOf([ports([], outbound), ports(['tcp * 80 80'], other)]);
+    expect(first).toBe('0x00002000 ip saddr 10.42.1.0/24 ip daddr 10.42.1.0/24 masquerade');
   });
 
   test('a port of every address is for each family that the container has, an address for its own', () => {
