@@ -69,6 +69,8 @@ export const ADVICE = {
     'Load nft_chain_nat and nft_masq (modprobe says why they do not load) or install the package that brings them, or do without --ip-masq',
   port: 'Find who holds UDP port PORT (ss -lunp sport = :PORT) and stop it, or change Backend.Port',
   accept: 'Accept it there: COMMAND (or start the agent with --fix-forward, which does and keeps it there)',
+  owned:
+    'Have the program that owns the table accept it (firewalld: firewall-cmd --permanent --zone=trusted --add-source=NETWORK, then --reload): no other may change it',
   setting:
     'Set it on the node (sysctl -w NAME=VALUE, and a file in /etc/sysctl.d), or let the agent write below /proc/sys (a container: privileged)',
   locked:

@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { describe, type FileObject, type SysctlObject } from '../model/objects.ts';
+import { describe, type FileObject, type SysctlObject, sysctlName } from '../model/objects.ts';
 import type { Failure } from '../reconcile/target.ts';
 import { writeAtomically } from '../write-file.ts';
 import { ADVICE } from './advice.ts';
@@ -57,7 +57,7 @@ export function writeSysctl(sysctl: SysctlObject, root: string): Failure | undef
     }
     return undefined;
   } catch (error) {
-    const setting = `${sysctl.name.replaceAll('/', '.')}=${sysctl.value}`;
+    const setting = `${sysctlName(sysctl.name)}=${sysctl.value}`;
     const remedy = ADVICE.setting.replace('NAME=VALUE', setting);
     return { ...unwritable(`Cannot set ${describe(sysctl)}`, error), remedy };
   }

@@ -16,7 +16,16 @@ import {
 import { FAMILIES, type Family, familyOf, type Prefix, prefixCovers } from '../model/ip.ts';
 import { tableName } from '../model/traffic-rules.ts';
 import type { NetlinkError } from '../netlink/error.ts';
-import { chainMessage, NF_INET, NFPROTO, NFT_MSG, nfgenmsg, ruleMessage } from '../netlink/nftables.ts';
+import {
+  chainMessage,
+  NF_INET,
+  NFPROTO,
+  NFT_MSG,
+  NFT_TABLE_F,
+  nfgenmsg,
+  ruleMessage,
+  tableMessage,
+} from '../netlink/nftables.ts';
 import { NFT_VERDICT } from '../netlink/nftables-expressions.ts';
 import type { Session } from '../netlink/session.ts';
 import { isOwn, ownText, type Step, stepOf } from './chain-rules.ts';
@@ -54,6 +63,13 @@ export interface ForwardReading {
   readonly chains: readonly ForwardChain[];
   /** The addresses of all chains whose rules were read. */
   readonly seen: ReadonlySet<string>;
+  /** The tables that have chains at the forward hook, those without effect among them: `ip filter`. */
+  readonly tables: ReadonlySet<string>;
+}
+
+/** The table as nft addresses it. */
+export function tablePlace({ family, table }: Pick<ChainPlace, 'family' | 'table'>): string {
+  return `${family} ${table}`;
 }
 
 /** See the module. */
@@ -64,12 +80,26 @@ export function readForwardChains(
   const bases = listForwardChains(session);
   if ('errno' in bases) return bases;
   const reader = new ChainReader(session);
-  const chains = bases.map((base) => judge(base, networks, reader));
-  return reader.error ?? { chains, seen: reader.seen };
+  const chains = bases.flatMap((base) => {
+    const flags = tableFlags(session, base);
+    if ((flags & NFT_TABLE_F.DORMANT) !== 0) return [];
+    return [judge({ ...base, isOwned: (flags & NFT_TABLE_F.OWNER) !== 0 }, networks, reader)];
+  });
+  return reader.error ?? { chains, seen: reader.seen, tables: new Set(bases.map(tablePlace)) };
 }
 
 interface BaseChain extends ChainPlace {
   readonly isShut: boolean;
+}
+
+/** NFT_TABLE_F_*; none of a table that has gone. */
+function tableFlags(session: Session, { family, table }: ChainPlace): number {
+  let found = 0;
+  const value = { header: chainHeader(family), attrs: { name: table } };
+  session.ask({ type: NFT_MSG.GETTABLE, flags: 0, codec: tableMessage, value }, tableMessage, ({ attrs }) => {
+    found = attrs.flags ?? 0;
+  });
+  return found;
 }
 
 function listForwardChains(session: Session): readonly BaseChain[] | NetlinkError {
@@ -138,8 +168,12 @@ class ChainReader {
   }
 }
 
-function judge(base: BaseChain, networks: readonly Prefix[], reader: ChainReader): ForwardChain {
-  const { family, table, name, isShut } = base;
+function judge(
+  base: BaseChain & Pick<ForwardChain, 'isOwned'>,
+  networks: readonly Prefix[],
+  reader: ChainReader,
+): ForwardChain {
+  const { family, table, name, isShut, isOwned } = base;
   const rules = reader.rulesOf(base);
   const families = familiesOf(base);
   const ways = networksSeen(base, networks).map((network) => {
@@ -168,6 +202,7 @@ function judge(base: BaseChain, networks: readonly Prefix[], reader: ChainReader
     family,
     table,
     name,
+    isOwned,
     drops: isShut ? 'policy' : isDropping ? 'rule' : undefined,
     shut: isDropping ? shut : [],
     ours: ours.filter((each) => !isTooLate(each)).map(plain),

@@ -4,7 +4,7 @@
  * @module
  */
 import { FAMILIES, type Family } from '../model/ip.ts';
-import { forwardingSetting, type SysctlObject } from '../model/objects.ts';
+import { forwardingSetting, type SysctlObject, sysctlName } from '../model/objects.ts';
 import type { ForwardingStatus } from '../model/status.ts';
 import { chainMessage, NFT_MSG, tableMessage } from '../netlink/nftables.ts';
 import type { Session } from '../netlink/session.ts';
@@ -27,7 +27,7 @@ export function readForwarding(
   const read = (name: string) => readText(`${proc}/sys/${name}`)?.trim();
   const found = settings.flatMap(({ name }) => {
     const value = read(name);
-    return value === undefined ? [] : [[dotted(name), value] as const];
+    return value === undefined ? [] : [[sysctlName(name), value] as const];
   });
   const families = FAMILIES.filter((family) =>
     settings.some(({ name }) => name === forwardingSetting(family).name),
@@ -37,10 +37,6 @@ export function readForwarding(
     ...legacyNotes(family, readText(`${proc}/net/${family === 4 ? 'ip' : 'ip6'}_tables_names`)),
   ]);
   return { settings: Object.fromEntries(found), notes };
-}
-
-function dotted(name: string): string {
-  return name.replaceAll('/', '.');
 }
 
 /**
@@ -54,9 +50,9 @@ function bridgeNotes(family: Family, read: (name: string) => string | undefined)
   const remedy =
     value === undefined
       ? 'modprobe br_netfilter, and a line br_netfilter in a file in /etc/modules-load.d'
-      : `sysctl -w ${dotted(name)}=1, and a file in /etc/sysctl.d`;
+      : `sysctl -w ${sysctlName(name)}=1, and a file in /etc/sysctl.d`;
   return [
-    `kube-proxy's rules do not see what pods of this node send to each other by way of a Service, unless ${dotted(name)} is 1: ${remedy}`,
+    `kube-proxy's rules do not see what pods of this node send to each other by way of a Service, unless ${sysctlName(name)} is 1: ${remedy}`,
   ];
 }
 

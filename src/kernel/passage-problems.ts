@@ -18,6 +18,8 @@ export function passageProblems(chains: readonly ForwardChain[]): readonly Probl
     const how = drops === 'policy' ? 'its policy is drop' : 'its last rule drops or rejects';
     const where = printable(`Chain ${name} of table ${family} ${table}`);
     const message = `${where} may drop forwarded packets of pods: ${how}, and none of its rules accepts all of ${shut.join(' and ')}`;
+    if (chain.isOwned)
+      return [problem('forward-dropped', message, ADVICE.owned.replace('NETWORK', shut[0] ?? ''))];
     const command = acceptCommand({ ...chain, shut });
     if (command === undefined) return [problem('forward-dropped', message)];
     return [problem('forward-dropped', message, ADVICE.accept.replace('COMMAND', command))];

@@ -18,7 +18,7 @@ import type { NetlinkError } from '../netlink/error.ts';
 import { NFT_MSG, ruleMessage } from '../netlink/nftables.ts';
 import { NLM_F, type Request, type Session } from '../netlink/session.ts';
 import { acceptRules } from './chain-rules.ts';
-import { chainHeader, type ForwardReading, readForwardChains } from './forward-chains.ts';
+import { chainHeader, type ForwardReading, readForwardChains, tablePlace } from './forward-chains.ts';
 import { request, userDataOf } from './nft-requests.ts';
 import { inTransaction, readGeneration } from './transaction.ts';
 
@@ -92,9 +92,9 @@ export class Passage {
     return isNews;
   }
 
-  /** The same of a table that has gone. */
-  concernsTable({ family, table }: Pick<ChainPlace, 'family' | 'table'>): boolean {
-    const isNews = this.chains.some((chain) => chain.family === family && chain.table === table);
+  /** The same of a table as a whole. */
+  concernsTable(table: Pick<ChainPlace, 'family' | 'table'>): boolean {
+    const isNews = this.#known?.tables.has(tablePlace(table)) === true;
     this.#isStale ||= isNews;
     return isNews;
   }

@@ -81,6 +81,7 @@ interface EventTable extends Pick<ChainPlace, 'family' | 'table'>, Pick<RuleEven
 /** Whether what happened in a table of others may be of concern to packets that are passed on. */
 function isNews(type: number, payload: Reader, { family, table, passage }: EventTable): boolean {
   switch (type) {
+    case NFT_MSG.NEWTABLE:
     case NFT_MSG.DELTABLE:
       return passage.concernsTable({ family, table });
     case NFT_MSG.NEWCHAIN:

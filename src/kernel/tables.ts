@@ -8,16 +8,20 @@ import { FAMILIES, type Family } from '../model/ip.ts';
 import { type RuleChain, type TableObject, tableDifference, tableName } from '../model/traffic-rules.ts';
 import type { Infer } from '../netlink/codec.ts';
 import { ERRNO, type NetlinkError, netlinkError } from '../netlink/error.ts';
-import { chainMessage, NF_INET, NFT_MSG, ruleMessage, tableMessage } from '../netlink/nftables.ts';
+import {
+  chainMessage,
+  NF_INET,
+  NFT_MSG,
+  NFT_TABLE_F,
+  ruleMessage,
+  tableMessage,
+} from '../netlink/nftables.ts';
 import { NFT_VERDICT } from '../netlink/nftables-expressions.ts';
 import { NLM_F, type Request, type Session } from '../netlink/session.ts';
 import type { Owner } from '../reconcile/target.ts';
 import { batch, commentOf, headerOf, request, userDataOf } from './nft-requests.ts';
 import { expressionsOf, ruleOf } from './rule-expressions.ts';
 import { ATTEMPTS, CHANGED, inTransaction, readGeneration } from './transaction.ts';
-
-/** NFT_TABLE_F_DORMANT. */
-const DORMANT = 1;
 
 /** By number: NF_INET_*. */
 const HOOKS = ['prerouting', 'input', 'forward', 'output', 'postrouting'];
@@ -120,7 +124,7 @@ function readHead(
     table = message;
   });
   if (error !== undefined) return error.errno === ERRNO.ENOENT ? undefined : error;
-  const dormant = ((table?.attrs.flags ?? 0) & DORMANT) !== 0;
+  const dormant = ((table?.attrs.flags ?? 0) & NFT_TABLE_F.DORMANT) !== 0;
   return { kind: 'table', family, name, comment: commentOf(table?.attrs.userData), dormant };
 }
 

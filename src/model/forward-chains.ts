@@ -25,6 +25,8 @@ export interface OwnRule {
 
 /** A chain that the kernel calls for packets that are passed on. */
 export interface ForwardChain extends ChainPlace {
+  /** Whether its table is its maker's alone: nobody else may change it. */
+  readonly isOwned: boolean;
   /** What drops or rejects packets that no rule has accepted; `undefined` if nothing does. */
   readonly drops: 'policy' | 'rule' | undefined;
   /** The pod networks that none of its rules accepts, ours not counted, as far as can be told. */
@@ -62,6 +64,7 @@ export function acceptTexts(network: Prefix): readonly string[] {
 
 /** What has to be different so that a chain accepts the networks by rules of ours if need be, and only then. */
 export function passageFault(chain: ForwardChain, networks: readonly Prefix[]): string | undefined {
+  if (chain.isOwned) return undefined;
   const wanted = chain.drops === undefined ? [] : networksSeen(chain, networks).flatMap(acceptTexts);
   const have = chain.ours.map(({ text }) => text);
   const address = chainAddress(chain);

@@ -103,6 +103,11 @@ export function forwardingSetting(family: Family): SysctlObject {
   return { kind: 'sysctl', name, value: '1', from: '0', optional: false };
 }
 
+/** The name that a path below /proc/sys has for sysctl(8). */
+export function sysctlName(path: string): string {
+  return path.replaceAll('/', '.');
+}
+
 /** A link feature as `ethtool -k` names it. */
 export interface OffloadObject {
   readonly kind: 'offload';
@@ -196,7 +201,7 @@ export function describe(object: KernelObject): string {
     case 'fdb':
       return `fdb ${object.mac} dev ${object.link} dst ${object.dst} self permanent`;
     case 'sysctl':
-      return `sysctl ${object.name.replaceAll('/', '.')}=${object.value}`;
+      return `sysctl ${sysctlName(object.name)}=${object.value}`;
     case 'offload':
       return `offload ${object.feature} ${object.on ? 'on' : 'off'} dev ${object.link}`;
     case 'file':

@@ -63,6 +63,9 @@ export const generationMessage = netfilterMessage(
   attrs('generation', { id: [1, be32], processId: [2, be32], processName: [3, str] }),
 );
 
+/** NFT_TABLE_F_*: a table without effect, and one that nobody but who has made it may change (since Linux 5.12). */
+export const NFT_TABLE_F = { DORMANT: 1, OWNER: 2 } as const;
+
 /** NFT_MSG_*TABLE: NFTA_TABLE_*. */
 export const tableMessage = netfilterMessage(
   'table',

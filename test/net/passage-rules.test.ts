@@ -1,6 +1,20 @@
 /** Rules of ours in chains of others: nft and iptables are the witnesses. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { request } from '../../src/kernel/nft-requests.ts';
+import { passageProblems } from '../../src/kernel/passage-problems.ts';
+import { inTransaction } from '../../src/kernel/transaction.ts';
 import { passageFault } from '../../src/model/forward-chains.ts';
+import {
+  chainMessage,
+  NF_INET,
+  NFPROTO,
+  NFT_MSG,
+  NFT_TABLE_F,
+  nfgenmsg,
+  tableMessage,
+} from '../../src/netlink/nftables.ts';
+import { NFT_VERDICT } from '../../src/netlink/nftables-expressions.ts';
+import { NLM_F } from '../../src/netlink/session.ts';
 import { prefix } from '../sim/samples.ts';
 import { DOCKER, NETWORKS, PassageLab } from './passage-lab.ts';
 
@@ -110,5 +124,40 @@ describe('rules of ours in them', () => {
     const before = lab.handles();
     set();
     expect(lab.handles()).toBe(before);
+  });
+
+  test("a table that is its maker's alone is left to it, and told", () => {
+    const { session } = lab;
+    const header = nfgenmsg.of({ family: NFPROTO.INET });
+    const requests = [
+      request(NFT_MSG.NEWTABLE, NLM_F.CREATE, {
+        codec: tableMessage,
+        value: { header, attrs: { name: 'mine', flags: NFT_TABLE_F.OWNER } },
+      }),
+      request(NFT_MSG.NEWCHAIN, NLM_F.CREATE, {
+        codec: chainMessage,
+        value: {
+          header,
+          attrs: {
+            table: 'mine',
+            name: 'forward',
+            type: 'filter',
+            policy: NFT_VERDICT.DROP,
+            hook: { number: NF_INET.FORWARD, priority: 0 },
+          },
+        },
+      }),
+    ];
+    expect(inTransaction(session, () => requests)).toBeUndefined();
+    lab.nft(
+      'add table ip shut { flags dormant; chain way { type filter hook forward priority 0; policy drop; }; }',
+    );
+    set();
+    expect(passageProblems(lab.passage.chains).map(({ remedy }) => remedy)).toEqual([
+      expect.stringContaining('--add-source=10.42.0.0/16'),
+    ]);
+    lab.nft('add table ip shut');
+    set();
+    expect(lab.nft('list ruleset')).toContain('ip saddr 10.42.0.0/16 counter');
   });
 });

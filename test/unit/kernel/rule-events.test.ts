@@ -75,7 +75,8 @@ test.each([
   ['a rule elsewhere', NFT_MSG.NEWRULE, rule('KUBE-SVC-1'), []],
   ['the end of a table that was read', NFT_MSG.DELTABLE, table('filter'), NEWS],
   ['the end of another', NFT_MSG.DELTABLE, table('filter', 'ip6'), []],
-  ['a table', NFT_MSG.NEWTABLE, table('filter'), []],
+  ['a table that was read and is dormant no more', NFT_MSG.NEWTABLE, table('filter'), NEWS],
+  ['a table', NFT_MSG.NEWTABLE, table('nat'), []],
   ['our table', NFT_MSG.NEWTABLE, table('flannel-ipv4'), ['ours table ip flannel-ipv4']],
   [
     'the end of our table',
