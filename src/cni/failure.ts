@@ -26,8 +26,19 @@ export interface CniFailure {
   readonly details: string;
 }
 
+/** The next step where nothing better is known. */
+const NEXT_STEP: Partial<Readonly<Record<keyof typeof CNI_CODE, string>>> = {
+  INVALID_ENVIRONMENT: 'The container runtime sets the variables of a plugin; by hand, cnitool does',
+  UNDECODABLE: 'The container runtime makes it of a file in its CNI configuration folder: look at that',
+  INVALID_CONFIG: 'Put it right in the file of the network, in the CNI configuration folder of the runtime',
+};
+
 /** Puts an error together. */
-export function cniFailure(code: keyof typeof CNI_CODE, msg: string, details = ''): CniFailure {
+export function cniFailure(
+  code: keyof typeof CNI_CODE,
+  msg: string,
+  details = NEXT_STEP[code] ?? '',
+): CniFailure {
   return { code: CNI_CODE[code], msg, details };
 }
 

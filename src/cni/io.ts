@@ -13,6 +13,8 @@ const NEXT_STEPS: ReadonlyMap<number, string> = new Map([
   [ERRNO.EACCES, 'A plugin runs as root and with its capabilities'],
   [ERRNO.EPERM, 'A plugin runs as root and with its capabilities'],
   [ERRNO.ENOTDIR, 'A file stands where a folder is expected: remove it, or set dataDir to another place'],
+  [ERRNO.EFBIG, 'It is too large to be what is expected here: look at what writes it'],
+  [ERRNO.ENAMETOOLONG, 'No file system takes so long a name: choose a shorter one'],
   [ERRNO.EIO, 'The disk cannot be read or written: look into the kernel log'],
   [ERRNO.EMFILE, 'Too many files are open on this node'],
   [ERRNO.ENFILE, 'Too many files are open on this node'],

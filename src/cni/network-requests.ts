@@ -17,7 +17,6 @@ import { ifinfomsg } from '../netlink/link-kinds.ts';
 import {
   AF,
   addressMessage,
-  bridgePortMessage,
   IFA_F,
   ifaddrmsg,
   linkMessage,
@@ -28,6 +27,7 @@ import {
   RTPROT,
   routeMessage,
   rtmsg,
+  setPortMessage,
 } from '../netlink/route.ts';
 import { NLM_F, type Request } from '../netlink/session.ts';
 import type { LinkMessage } from './rtnl.ts';
@@ -60,9 +60,9 @@ function request(type: number, flags: number, value: LinkMessage): Request<unkno
 
 /** Lets a bridge send a packet back through the port that it came by. */
 export function setHairpin(name: string): Request<unknown> {
-  const port = { kind: 'bridge' as const, data: { hairpin: true } };
+  const port = { kind: 'bridge_slave' as const, data: { hairpin: true } };
   const value = { header: ifinfomsg.of({}), attrs: { name, port } };
-  return { type: RTM.NEWLINK, flags: 0, codec: bridgePortMessage, value };
+  return { type: RTM.NEWLINK, flags: 0, codec: setPortMessage, value };
 }
 
 /** Gives a link an address: one of IPv6 works at once, without a second of looking for its double. */

@@ -82,7 +82,7 @@ function isVerb(command: string): command is CniVerb {
   return Object.hasOwn(REQUIRED, command);
 }
 
-function refuseVariable(msg: string, details = ''): never {
+function refuseVariable(msg: string, details?: string): never {
   throw new CniAbort(cniFailure('INVALID_ENVIRONMENT', msg, details));
 }
 

@@ -86,14 +86,26 @@ export const linkMessage = message('link', ifinfomsg, linkAttributes);
 // linux/if_link.h: IFLA_BRPORT_*
 const bridgePort = attrs('bridge', { hairpin: [4, bool8] });
 
-// linux/if_link.h: IFLA_INFO_SLAVE_*
-const portInfo = tagged('linkinfo', { kindId: 4, dataId: 5 }, { bridge: bridgePort });
-
-/** RTM_*LINK of a link as the port of a bridge. */
+/** A link as the port of a bridge, as the kernel shows it (IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA). */
 export const bridgePortMessage = message(
   'link',
   ifinfomsg,
-  attrs('link', { mtu: [4, u32], master: [10, u32], name: [3, str], port: [18, portInfo] }),
+  attrs('link', {
+    mtu: [4, u32],
+    master: [10, u32],
+    name: [3, str],
+    port: [18, tagged('linkinfo', { kindId: 4, dataId: 5 }, { bridge: bridgePort })],
+  }),
+);
+
+/** The same as it is set: by a kind of its own, as iproute2 does. */
+export const setPortMessage = message(
+  'link',
+  ifinfomsg,
+  attrs('link', {
+    name: [3, str],
+    port: [18, tagged('linkinfo', { kindId: 1, dataId: 5 }, { bridge_slave: bridgePort })],
+  }),
 );
 
 /** `linux/if_addr.h`: struct ifaddrmsg. */

@@ -36,6 +36,7 @@ rm -f requests/*.txt replies/*.txt replies/*.json
 capture link-add-bridge RTM_NEWLINK ip link add br0 address 02:00:00:00:00:01 type bridge
 capture link-add-veth RTM_NEWLINK ip link add veth0 address 02:00:00:00:00:02 mtu 1400 type veth peer name veth1 address 02:00:00:00:00:03 mtu 1400
 capture link-set-master RTM_NEWLINK ip link set veth0 master br0
+capture link-set-hairpin RTM_NEWLINK ip link set veth0 type bridge_slave hairpin on
 capture address-add-ipv4 RTM_NEWADDR ip addr add 192.168.1.2/24 dev br0
 capture address-add-ipv6 RTM_NEWADDR ip -6 addr add fd00:1::2/64 dev br0 nodad
 capture link-set-up RTM_NEWLINK ip link set br0 up

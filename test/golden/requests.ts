@@ -14,6 +14,7 @@ import {
   RTNH_F_ONLINK,
   routeMessage,
   rtmsg,
+  setPortMessage,
 } from '../../src/netlink/route.ts';
 import {
   address,
@@ -108,6 +109,16 @@ export const REQUESTS: readonly RequestCase[] = [
     },
   }),
   changedLink('link-set-master', { index: VETH0, attrs: { master: BR0 } }),
+  {
+    file: 'link-set-hairpin',
+    type: RTM.NEWLINK,
+    flags: 0,
+    codec: setPortMessage,
+    value: {
+      header: ifinfomsg.of({ index: VETH0 }),
+      attrs: { port: { kind: 'bridge_slave', data: { hairpin: true } } },
+    },
+  },
   changedLink('link-set-up', { index: BR0, flags: IFF.UP, change: IFF.UP }),
   changedLink('link-set-mtu', { index: FLANNEL, attrs: { mtu: 1330 } }),
   changedLink('link-set-address', { index: FLANNEL, attrs: { address: mac('06') } }),

@@ -36,8 +36,12 @@ export interface PluginCall {
   readonly verb: string;
   readonly netns: string;
   readonly config: object;
-  /** Over the usual ones. */
-  readonly variables?: Readonly<Record<string, string>>;
+  /** Over the usual ones; one that is `undefined` is left out. */
+  readonly variables?: Readonly<Record<string, string | undefined>>;
+  /** In the place of the configuration. */
+  readonly stdin?: string | Uint8Array;
+  /** What stands before the program. */
+  readonly wrapper?: readonly string[];
 }
 
 /** What came of it. */
@@ -48,11 +52,19 @@ export interface PluginOutcome {
 }
 
 /** Makes one call. */
-export function callPlugin({ program, verb, netns, config, variables = {} }: PluginCall): PluginOutcome {
-  const { exitCode, stdout } = Bun.spawnSync([program], {
-    stdin: Buffer.from(JSON.stringify(config)),
+export function callPlugin({
+  program,
+  verb,
+  netns,
+  config,
+  variables = {},
+  stdin,
+  wrapper = [],
+}: PluginCall): PluginOutcome {
+  const { exitCode, stdout } = Bun.spawnSync([...wrapper, program], {
+    stdin: Buffer.from(stdin ?? JSON.stringify(config)),
     env: {
-      PATH: '/usr/bin:/bin',
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
       CNI_COMMAND: verb,
       CNI_CONTAINERID: 'pod-1',
       CNI_NETNS: netns,

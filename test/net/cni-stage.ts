@@ -6,7 +6,13 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createNetns, inNetns, type Netns } from '../../ffi/netns.ts';
-import { callPlugin, installPlugins, type PluginFolder, type PluginOutcome } from './cni-plugin.ts';
+import {
+  callPlugin,
+  installPlugins,
+  type PluginCall,
+  type PluginFolder,
+  type PluginOutcome,
+} from './cni-plugin.ts';
 import { run, type WitnessRecord, witnessRecords } from './witness.ts';
 
 /** As the agent writes it for a node with both families. */
@@ -24,8 +30,10 @@ export const DELEGATE = { hairpinMode: true, forceAddress: true, isDefaultGatewa
 export interface Call {
   readonly id?: string;
   readonly as?: string;
-  readonly conf?: object;
-  readonly variables?: Readonly<Record<string, string>>;
+  readonly conf?: object | undefined;
+  readonly variables?: PluginCall['variables'];
+  readonly stdin?: PluginCall['stdin'];
+  readonly wrapper?: PluginCall['wrapper'];
 }
 
 /** One test's node. */
@@ -75,15 +83,19 @@ export class CniStage implements Disposable {
   }
 
   /** Calls a plugin on the node. */
-  call(
-    verb: string,
-    netns: string,
-    { id = 'pod-1', as = 'flannel', conf, variables }: Call = {},
-  ): PluginOutcome {
-    const all = { CNI_CONTAINERID: id, ...variables };
-    const program = join(this.path, as);
-    const config = conf ?? this.config();
-    return inNetns(this.node, () => callPlugin({ program, verb, netns, config, variables: all }));
+  call(verb: string, netns: string, differing: Call = {}): PluginOutcome {
+    const { id = 'pod-1', as = 'flannel', conf, variables, stdin, wrapper } = differing;
+    return inNetns(this.node, () =>
+      callPlugin({
+        program: join(this.path, as),
+        verb,
+        netns,
+        config: conf ?? this.config(),
+        variables: { CNI_CONTAINERID: id, ...variables },
+        ...(stdin === undefined ? {} : { stdin }),
+        ...(wrapper === undefined ? {} : { wrapper }),
+      }),
+    );
   }
 
   /** The addresses that are written down as given. */

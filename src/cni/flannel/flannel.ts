@@ -5,13 +5,14 @@
  * @module
  */
 import { isThere, readFile } from '../../../ffi/files.ts';
-import { ERRNO, errnoName } from '../../netlink/error.ts';
+import { ERRNO } from '../../netlink/error.ts';
 import { AddressBook } from '../address-book.ts';
 import { addToBridge, removeFromBridge } from '../bridge.ts';
 import { type BridgeConfig, readBridgeConfig, whyForeign } from '../bridge-config.ts';
 import { checkOnBridge } from '../check.ts';
 import { executePlugin } from '../execute.ts';
 import { CNI_CODE, CniAbort, cniFailure } from '../failure.ts';
+import { ioFailure } from '../io.ts';
 import { type JsonObject, optionalList, optionalObject, optionalText, type Place } from '../json.ts';
 import { hasPorts, hostPortsFolder } from '../portmap/folder.ts';
 import type { CniRequest, Plugin } from '../request.ts';
@@ -100,8 +101,7 @@ function readSubnets({ config }: CniRequest, code: number): SubnetFile {
   const path = optionalText(config, 'subnetFile') || SUBNET_FILE;
   const text = readFile(path);
   if (typeof text === 'number') {
-    if (-text !== ERRNO.ENOENT)
-      throw new CniAbort({ code, msg: `cannot read ${path}`, details: errnoName(-text) });
+    if (-text !== ERRNO.ENOENT) throw new CniAbort({ ...ioFailure(`read ${path}`, -text).failure, code });
     throw new CniAbort({ code, ...explainAbsence(path) });
   }
   const file = readSubnetFile(text);

@@ -37,6 +37,7 @@ test('an error is told in the version of the caller, on standard output', async 
     cniVersion: '0.3.1',
     code: 4,
     msg: 'required env variables [CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME,CNI_PATH] missing',
+    details: 'The container runtime sets the variables of a plugin; by hand, cnitool does',
   });
 });
 

@@ -57,7 +57,7 @@ test('readRequest() names the variables that are missing', () => {
   expect(answer).toEqual({
     code: 4,
     msg: 'required env variables [CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME] missing',
-    details: '',
+    details: 'The container runtime sets the variables of a plugin; by hand, cnitool does',
   });
 });
 
