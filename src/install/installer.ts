@@ -16,6 +16,9 @@ import { performStep } from './perform.ts';
 import { type InstallStep, type Places, planInstall } from './plan.ts';
 import { type InstallRecord, readRecord, remember } from './record.ts';
 
+/** By then whoever writes a small file in place has written it. */
+const SECOND_LOOK_MS = 30;
+
 /** A watch on a directory. */
 interface Watch {
   ensure(): void;
@@ -54,6 +57,8 @@ export class CniInstaller {
   /** What failed last, and until when it is not tried again: to try makes events by itself. */
   #failed: { readonly problem: Problem; readonly untilMs: number } | undefined;
   #later: Timer | undefined;
+  /** The text of the conflist as it was seen last. */
+  #conflist: string | undefined;
   #running = false;
   #again = false;
   #stopped = false;
@@ -96,8 +101,11 @@ export class CniInstaller {
     if (!this.#program.isInstallable || !isReady()) return;
     const places = findPlaces(settings);
     this.#listen(places);
-    const { steps, paths, problems } = planInstall(lookAtCni(places, this.#record, this.#program), given);
-    const failures = await this.#do(steps);
+    const findings = lookAtCni(places, this.#record, this.#program);
+    const { steps, paths, problems } = planInstall(findings, given);
+    const isSteady = findings.conflist?.text === this.#conflist;
+    this.#conflist = findings.conflist?.text;
+    const failures = await this.#do(steps, isSteady);
     const touched = new Set(steps.map(({ path }) => path));
     for (const path of paths) if (!touched.has(path)) this.#settled.add(path);
     const fights = this.#fights.list(clock.monotonicMs()).map(fightProblem);
@@ -108,7 +116,7 @@ export class CniInstaller {
   }
 
   /** Does the steps up to the first that fails, and gives back why. */
-  async #do(steps: readonly InstallStep[]): Promise<readonly Problem[]> {
+  async #do(steps: readonly InstallStep[], isSteady: boolean): Promise<readonly Problem[]> {
     const { clock, onDone } = this.#options;
     const pauseMs = (this.#failed?.untilMs ?? 0) - clock.monotonicMs();
     if (this.#failed !== undefined && steps.length > 0 && pauseMs > 0) {
@@ -118,6 +126,11 @@ export class CniInstaller {
     for (const step of steps) {
       const { path } = step;
       if (this.#mustWait(path)) return [];
+      // What takes the place of ours may be half written, and is looked at twice before it is taken for somebody's.
+      if (step.kind === 'conflist' && step.aside && !isSteady && this.#settled.has(path)) {
+        this.#tryAgain(SECOND_LOOK_MS);
+        return [];
+      }
       try {
         await performStep(step, { program: this.#program, remember: (added) => this.#remember(added) });
       } catch (error) {
