@@ -96,7 +96,7 @@ function judgeCleanup(input: SettingsInput, agent: Settings | undefined): void {
   mustHold(!dryRun && !adopt && !json, 'A switch that nobody set');
   for (const [name, place] of Object.entries(places))
     mustHold(
-      Object.entries(agent).some(([key, value]) => key === name && value === place),
+      Object.entries(agent).some(([key, value]) => key === name && isDeepStrictEqual(value, place)),
       `Another ${name}`,
     );
 }
