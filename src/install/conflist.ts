@@ -50,7 +50,7 @@ export function pluginTypes(text: string): readonly string[] | undefined {
   }
   const types = plugins.flatMap((plugin: unknown) => {
     const { type } = isObject(plugin) ? plugin : {};
-    return typeof type === 'string' && /^[^/\0]+$/.test(type) ? [type] : [];
+    return typeof type === 'string' && /^[^/\p{C}]+$/u.test(type) ? [type] : [];
   });
   return types.length === plugins.length ? types : undefined;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Target } from './target.ts';
+import { cniFiles } from './targets/cni-files.ts';
 import { commandLine } from './targets/command-line.ts';
 import { events, session } from './targets/datagram.ts';
 import { etcdAnswer } from './targets/etcd-answer.ts';
@@ -30,6 +31,7 @@ export const TARGETS: readonly Target[] = [
   etcdAnswer,
   kubeAnswer,
   commandLine,
+  cniFiles,
   stateFile,
   leaseFile,
   status,

@@ -132,8 +132,9 @@ function filesOf(leases: Settings['leases']): readonly string[] {
 }
 
 function mustKeepRules(settings: Settings): void {
-  const { netConfigPath, subnetFile, stateDir, socketPath, leases } = settings;
-  for (const path of [netConfigPath, subnetFile, stateDir, socketPath, ...filesOf(leases)])
+  const { netConfigPath, subnetFile, stateDir, socketPath, leases, cni } = settings;
+  const ofCni = Object.values(cni ?? {}).filter((path) => path !== undefined);
+  for (const path of [netConfigPath, subnetFile, stateDir, socketPath, ...filesOf(leases), ...ofCni])
     mustHold(path.startsWith('/') && !path.includes('\0'), `Path ${JSON.stringify(path)}`);
   mustHold(Buffer.byteLength(socketPath) <= 107, `Socket of ${socketPath.length} characters`);
   const isLater = leases.kind === 'kube' && leases.pod !== undefined;
