@@ -11,7 +11,8 @@ import {
   PROTOCOL_NUMBERS,
 } from '../model/host-ports.ts';
 import { addressBits, type Family, type Ip, writeIp } from '../model/ip.ts';
-import { NF_INET, NFPROTO } from '../netlink/nftables.ts';
+import type { Infer } from '../netlink/codec.ts';
+import { type chainMessage, NF_INET, NFPROTO } from '../netlink/nftables.ts';
 import {
   NFT_CMP,
   NFT_CT,
@@ -74,6 +75,14 @@ export function chainsOf({ family, maps, masquerade, guard }: PortTable): PortCh
     },
     ...(guard ? [{ name: 'guard', base: filter, rules: [guardRule()] }] : []),
   ];
+}
+
+/** The attributes of a chain. */
+export function chainAttributes({ name, base }: PortChain): Infer<typeof chainMessage>['attrs'] {
+  const place = { table: PORT_TABLE, name };
+  if (base === undefined) return place;
+  const { type, number, priority } = base;
+  return { ...place, type, policy: NFT_VERDICT.ACCEPT, hook: { number, priority: priority >>> 0 } };
 }
 
 /** The attributes of a map. */

@@ -57,6 +57,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
       'src/plan',
       'src/ipam',
       'src/netlink',
+      'src/kernel/port-description.ts',
       'src/kernel/port-tables.ts',
       'src/write-file.ts',
       'ffi',

@@ -15,29 +15,33 @@ import type { Session } from '../../netlink/session.ts';
 /** A connection: where it was sent, and who answers. */
 export interface Flow {
   readonly destination: Ip;
+  readonly port: number;
   readonly answeredBy: Ip;
 }
 
 /** Which connections are to be forgotten. */
 export interface Stale {
   readonly family: Family;
-  /** That they were sent to. */
-  readonly port: number;
+  /** That they were sent to. One at least. */
+  readonly ports: readonly number[];
   readonly isStale: (flow: Flow) => boolean;
 }
 
 type Connection = Infer<typeof conntrackMessage>['attrs'];
 
-/** Forgets connections. What has no connection tracking has nothing to forget. */
+/**
+ * Forgets connections, all in one look, for which the kernel walks through its whole table of connections. What has no
+ * connection tracking has nothing to forget.
+ */
 export function forgetConnections(
   session: Session,
-  { family, port, isStale }: Stale,
+  { family, ports, isStale }: Stale,
 ): NetlinkError | undefined {
   const header = nfgenmsg.of({ family: family === 4 ? NFPROTO.IPV4 : NFPROTO.IPV6 });
-  const { udp } = PROTOCOL_NUMBERS;
+  const { PROTO_NUM, PROTO_DST_PORT } = CTA_FILTER_F;
   const attrs: Connection = {
-    orig: { addresses: {}, protocol: { number: udp, dstPort: port } },
-    filter: { origFlags: CTA_FILTER_F.PROTO_NUM | CTA_FILTER_F.PROTO_DST_PORT },
+    orig: { addresses: {}, protocol: { number: PROTOCOL_NUMBERS.udp, dstPort: ports[0] } },
+    filter: { origFlags: ports.length === 1 ? PROTO_NUM | PROTO_DST_PORT : PROTO_NUM },
   };
   const stale: Connection[] = [];
   const error = session.dump(
@@ -45,8 +49,8 @@ export function forgetConnections(
     conntrackMessage,
     {
       visit: ({ attrs: connection }) => {
-        const flow = flowOf(connection, { family, port });
-        if (flow !== undefined && isStale(flow)) stale.push(connection);
+        const flow = flowOf(connection, family);
+        if (flow !== undefined && ports.includes(flow.port) && isStale(flow)) stale.push(connection);
       },
       restart: () => stale.splice(0),
     },
@@ -60,16 +64,16 @@ export function forgetConnections(
   return undefined;
 }
 
-/** Older kernels show all connections, whatever they are asked for. */
-function flowOf(
-  { orig, reply }: Connection,
-  { family, port }: { family: Family; port: number },
-): Flow | undefined {
-  if (orig?.protocol?.number !== PROTOCOL_NUMBERS.udp || orig.protocol.dstPort !== port) return undefined;
-  const { dst4, dst6 } = orig.addresses ?? {};
+/** A connection over UDP; older kernels show all, whatever they are asked for. */
+function flowOf({ orig, reply }: Connection, family: Family): Flow | undefined {
+  const { number, dstPort: port } = orig?.protocol ?? {};
+  const { dst4, dst6 } = orig?.addresses ?? {};
   const { src4, src6 } = reply?.addresses ?? {};
   const [destination, answeredBy] = family === 4 ? [dst4, src4] : [dst6, src6];
-  return destination === undefined || answeredBy === undefined ? undefined : { destination, answeredBy };
+  if (number !== PROTOCOL_NUMBERS.udp || port === undefined) return undefined;
+  return destination === undefined || answeredBy === undefined
+    ? undefined
+    : { destination, port, answeredBy };
 }
 
 function isNothing({ errno }: NetlinkError): boolean {

@@ -4,9 +4,11 @@
  *
  * @module
  */
-import { missingPorts, writePortTables } from '../../kernel/port-tables.ts';
+import { missingPorts } from '../../kernel/port-description.ts';
+import { addPorts, writePortTables } from '../../kernel/port-tables.ts';
 import type { HostPorts } from '../../model/host-ports.ts';
-import { FAMILIES, familyOf, type Ip } from '../../model/ip.ts';
+import { familyOf, type Ip } from '../../model/ip.ts';
+import type { NetlinkError } from '../../netlink/error.ts';
 import { addressMessage, ifaddrmsg, RTM } from '../../netlink/route.ts';
 import { findConflict, planHostPorts, wantsLocalnet } from '../../plan/host-ports.ts';
 import type { Attachment } from '../attachment.ts';
@@ -16,7 +18,7 @@ import { isNamespace, ownNamespace } from '../namespace.ts';
 import type { CniRequest } from '../request.ts';
 import { Rtnl, refusal } from '../rtnl.ts';
 import { setSysctl } from '../settings.ts';
-import { forgetConnections } from './connections.ts';
+import { type Flow, forgetConnections } from './connections.ts';
 import { hasPorts, hostPortsFolder } from './folder.ts';
 import { Netfilter } from './netfilter.ts';
 import { PortBook } from './port-book.ts';
@@ -27,21 +29,16 @@ import { addressesIn, portText, readMappings, readMasquerading } from './port-co
  * whether what it sends to the outside is to be masqueraded; without it that stays as it was.
  */
 export function addHostPorts(request: CniRequest, result: JsonObject, outbound?: boolean): void {
-  const wanted = wantedPorts(request, result, outbound);
-  if (wanted === undefined) return;
-  using book = new PortBook(hostPortsFolder(request.config));
-  const before = book.read().find((each) => isOf(each, request));
-  const ports = outbound === undefined ? { ...wanted, outbound: before?.outbound === true } : wanted;
+  const ports = wantedPorts(request, result, outbound);
+  if (ports === undefined) return;
+  const folder = hostPortsFolder(request.config);
   using netfilter = new Netfilter();
-  const others = withoutConflicts(book, ports);
-  book.write(ports);
+  make(netfilter, folder, { ports, keepsOutbound: outbound === undefined });
   try {
-    apply(netfilter, [...others, ports]);
-    if (wantsLocalnet(ports)) openLocalnet(book, ports.link);
+    // Without the lock: the kernel takes its time to walk through its connections.
     forgetOthers(netfilter, ports);
   } catch (thrown) {
-    book.remove(ports);
-    writePortTables(netfilter.session, planHostPorts(others));
+    remove(netfilter, folder, (each) => isOf(each, ports));
     throw thrown;
   }
 }
@@ -55,17 +52,57 @@ export function removeHostPortsOf(folder: string, owner: Attachment): void {
   book.remove(owner);
 }
 
+/** Takes away what the containers of a network have that are not valid any more. */
+export function collectHostPorts(folder: string, network: string, valid: readonly Attachment[]): void {
+  removeHostPorts(folder, (ports) => ports.network === network && !valid.some((each) => isOf(ports, each)));
+}
+
+interface Making {
+  readonly ports: HostPorts;
+  /** Whether `outbound` is to be as an earlier plugin of the list had it. */
+  readonly keepsOutbound: boolean;
+}
+
+function make({ session }: Netfilter, folder: string, { ports: wanted, keepsOutbound }: Making): void {
+  using book = new PortBook(folder);
+  const previous = book.read().find((each) => isOf(each, wanted));
+  const ports = keepsOutbound ? { ...wanted, outbound: previous?.outbound === true } : wanted;
+  const others = withoutConflicts(book, ports);
+  book.write(ports);
+  try {
+    const tables = { before: planHostPorts(others), after: planHostPorts([...others, ports]) };
+    const error = addPorts(session, tables);
+    if (error !== undefined) throw refused(error);
+    if (wantsLocalnet(ports)) openLocalnet(book, ports.link);
+  } catch (thrown) {
+    if (previous === undefined) book.remove(ports);
+    else book.write(previous);
+    writePortTables(session, planHostPorts([...others, ...(previous === undefined ? [] : [previous])]));
+    throw thrown;
+  }
+}
+
 function removeHostPorts(folder: string, isGone: (ports: HostPorts) => boolean): void {
+  using netfilter = new Netfilter();
+  for (const ports of remove(netfilter, folder, isGone)) forgetOwn(netfilter, ports);
+}
+
+/** Gives back what it has taken away. */
+function remove(
+  { session }: Netfilter,
+  folder: string,
+  isGone: (ports: HostPorts) => boolean,
+): readonly HostPorts[] {
   using book = new PortBook(folder);
   const all = book.read();
   const [gone, left] = [all.filter(isGone), all.filter((ports) => !isGone(ports))];
-  if (gone.length === 0) return;
-  using netfilter = new Netfilter();
-  apply(netfilter, left);
-  for (const ports of gone) forgetOwn(netfilter, ports);
+  if (gone.length === 0) return [];
+  const error = writePortTables(session, planHostPorts(left));
+  if (error !== undefined) throw refused(error);
   closeLocalnets(book, left);
   // Last, so that who is killed before is asked again.
   for (const ports of gone) book.remove(ports);
+  return gone;
 }
 
 /** Looks whether the kernel has what the container was given. Throws {@link CniAbort} with what is missing. */
@@ -88,11 +125,6 @@ export function checkHostPorts(request: CniRequest, result: JsonObject, outbound
   if (missing.length > 0) {
     throw new CniAbort(cniFailure('OWN', `of the hostPorts is missing: ${missing.join('; ')}`, details));
   }
-}
-
-/** Takes away what the containers of a network have that are not valid any more. */
-export function collectHostPorts(folder: string, network: string, valid: readonly Attachment[]): void {
-  removeHostPorts(folder, (ports) => ports.network === network && !valid.some((each) => isOf(ports, each)));
 }
 
 function wantedPorts(request: CniRequest, result: JsonObject, outbound = false): HostPorts | undefined {
@@ -147,9 +179,8 @@ function isAlive({ netns }: HostPorts): boolean {
   return isNamespace(netns);
 }
 
-function apply({ session }: Netfilter, all: readonly HostPorts[]): void {
-  const error = writePortTables(session, planHostPorts(all));
-  if (error !== undefined) throw refusal('make the hostPorts with nf_tables', error);
+function refused(error: NetlinkError): CniAbort {
+  return refusal('make the hostPorts with nf_tables', error);
 }
 
 /** The link to the pod takes packets from and to 127.0.0.1 from now on. */
@@ -190,15 +221,15 @@ function forgetOwn(netfilter: Netfilter, ports: HostPorts): void {
 function forget(
   { session }: Netfilter,
   { addresses, mappings }: HostPorts,
-  isStale: (flow: { destination: Ip; answeredBy: Ip }, to: Ip) => boolean,
+  isStale: (flow: Flow, to: Ip) => boolean,
 ): void {
-  for (const { protocol, hostPort: port } of mappings)
-    for (const family of FAMILIES) {
-      const to = addresses.find(({ ip }) => familyOf(ip) === family)?.ip;
-      if (protocol !== 'udp' || to === undefined) continue;
-      const error = forgetConnections(session, { family, port, isStale: (flow) => isStale(flow, to) });
-      if (error !== undefined) throw refusal(`forget connections to UDP port ${port}`, error);
-    }
+  const ports = mappings.filter(({ protocol }) => protocol === 'udp').map(({ hostPort }) => hostPort);
+  if (ports.length === 0) return;
+  for (const { ip } of addresses) {
+    const stale = { family: familyOf(ip), ports, isStale: (flow: Flow) => isStale(flow, ip) };
+    const error = forgetConnections(session, stale);
+    if (error !== undefined) throw refusal(`forget connections to UDP ports ${ports.join(', ')}`, error);
+  }
 }
 
 function localAddresses(): Set<Ip> {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { portTableDifference, writePortTables } from '../../kernel/port-tables.ts';
+import { portTableDifference } from '../../kernel/port-description.ts';
+import { writePortTables } from '../../kernel/port-tables.ts';
 import type { PortsLook } from '../../model/host-ports.ts';
 import { planHostPorts } from '../../plan/host-ports.ts';
 import { CniAbort } from '../failure.ts';
