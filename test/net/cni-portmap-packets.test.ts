@@ -98,6 +98,46 @@ describe('packets', () => {
   });
 });
 
+describe('beside others', () => {
+  /** As kube-proxy has it for a Service with a port of the node, and flannel for what leaves the network. */
+  const OTHERS = `table ip kube-proxy {
+    chain nat-prerouting { type nat hook prerouting priority dstnat; fib daddr type local tcp dport 8080 dnat to 10.42.1.3:80; }
+    chain nat-postrouting { type nat hook postrouting priority srcnat; meta mark & 0x4000 == 0x4000 masquerade; }
+  }
+  table ip flannel-ipv4 {
+    chain postrtg { type nat hook postrouting priority srcnat;
+      ip saddr 10.42.1.0/24 ip daddr 10.42.0.0/16 return; ip saddr != 10.42.0.0/16 ip daddr 10.42.1.0/24 return;
+      ip saddr 10.42.0.0/16 masquerade fully-random; }
+  }`;
+
+  test.each([
+    ['made before', true],
+    ['made after', false],
+  ])(
+    "a Service's port goes before a container's, and what is not the Service's to the container: %s",
+    async (_, first) => {
+      const { node, outside } = lab.newNode();
+      const [pod, other] = [lab.newSpace(), lab.newSpace()];
+      if (first) run(node, ['nft', OTHERS]);
+      const mappings = [WEB, { ...WEB, hostPort: 81, containerPort: 90 }];
+      expect(lab.add({ node, pod, id: 'pod-1', mappings }).status).toBe(0);
+      expect(lab.add({ node, pod: other, id: 'pod-2' }).status).toBe(0);
+      if (!first) run(node, ['nft', OTHERS]);
+      // Only the Service's answers at port 80.
+      await lab.serve(pod, [90]);
+      await lab.serve(other, [80]);
+      const ofService = 'tcp 192.0.2.1 8080';
+      const ofPod = 'tcp 192.0.2.1 81';
+      const before = await lab.ask(outside, [ofService, ofPod]);
+      expect(before).toEqual({ [ofService]: '192.0.2.2', [ofPod]: '192.0.2.2' });
+      expect(await lab.ask(pod, [ofPod])).toEqual({ [ofPod]: '10.42.1.1' });
+      expect(await lab.ask(node, ['tcp 127.0.0.1 81'])).toEqual({ 'tcp 127.0.0.1 81': '10.42.1.1' });
+      expect(lab.portmap('DEL', { node, pod, id: 'pod-1' }).status).toBe(0);
+      expect(await lab.ask(outside, [ofService, ofPod])).toEqual({ [ofService]: '192.0.2.2', [ofPod]: null });
+    },
+  );
+});
+
 describe('127.0.0.1', () => {
   test('is open for a link to pods only as long as a port needs it, and to nobody beyond', async () => {
     const { node } = lab.newNode();
