@@ -19,6 +19,9 @@ import { type InstallRecord, readRecord, remember } from './record.ts';
 /** By then whoever writes a small file in place has written it. */
 const SECOND_LOOK_MS = 30;
 
+/** How old a look may be before a pass, which need not be about files at all, has another made. */
+const FRESH_MS = 60_000;
+
 /** A watch on a directory. */
 interface Watch {
   ensure(): void;
@@ -59,6 +62,7 @@ export class CniInstaller {
   #later: Timer | undefined;
   /** The text of the conflist as it was seen last. */
   #conflist: string | undefined;
+  #lookedMs = Number.NEGATIVE_INFINITY;
   #running = false;
   #again = false;
   #stopped = false;
@@ -73,8 +77,13 @@ export class CniInstaller {
     return this.#problems;
   }
 
-  /** Looks, and does what there is to do. */
+  /** A pass has ended. What happens in the directories is heard; from time to time there is a look without that. */
   ensure(): void {
+    if (this.#options.clock.monotonicMs() - this.#lookedMs > FRESH_MS) this.#look();
+  }
+
+  /** Looks, and does what there is to do. */
+  #look(): void {
     if (this.#stopped) return;
     this.#again = true;
     if (!this.#running) void this.#run();
@@ -99,6 +108,7 @@ export class CniInstaller {
   async #bringAbout(): Promise<void> {
     const { settings, given, clock, isReady, onProblem } = this.#options;
     if (!this.#program.isInstallable || !isReady()) return;
+    this.#lookedMs = clock.monotonicMs();
     const places = findPlaces(settings);
     this.#listen(places);
     const findings = lookAtCni(places, this.#record, this.#program);
@@ -187,7 +197,7 @@ export class CniInstaller {
 
   #tryAgain(delayMs: number): void {
     this.#later?.cancel();
-    this.#later = this.#options.clock.schedule(delayMs, () => this.ensure());
+    this.#later = this.#options.clock.schedule(delayMs, () => this.#look());
   }
 
   #listen(places: Places): void {
@@ -195,7 +205,7 @@ export class CniInstaller {
     const { confDir, binDir } = places;
     if (this.#watches?.places.confDir === confDir && this.#watches.places.binDir === binDir) return;
     for (const former of this.#watches?.all ?? []) former.close();
-    const all = [...new Set([confDir, binDir])].map((directory) => watch(directory, () => this.ensure()));
+    const all = [...new Set([confDir, binDir])].map((directory) => watch(directory, () => this.#look()));
     this.#watches = { places, all };
   }
 }

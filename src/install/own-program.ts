@@ -13,6 +13,7 @@ export const OWN_EXECUTABLE = '/proc/self/exe';
  * our own code, of 6 MB.
  */
 const TAIL_BYTES = 8 << 20;
+const CHUNK_BYTES = 1 << 16;
 
 /** See the module. */
 export class OwnProgram {
@@ -38,7 +39,7 @@ export class OwnProgram {
       if (found.size !== own.size) return false;
       const mark = `${found.dev} ${found.ino} ${found.mtimeMs} ${found.ctimeMs}`;
       if (this.#alike.has(mark)) return true;
-      if (!tailOf(path, own.size).equals(tailOf(OWN_EXECUTABLE, own.size))) return false;
+      if (!haveSameTail(path, OWN_EXECUTABLE, own.size)) return false;
       this.#alike.add(mark);
       return true;
     } catch {
@@ -47,17 +48,18 @@ export class OwnProgram {
   }
 }
 
-function tailOf(path: string, size: number): Buffer {
-  const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
-  const fd = openSync(path, 'r');
+/** Whether two files of one size have the same end, read in small pieces: memory that was used once is not given back at once. */
+function haveSameTail(path: string, other: string, size: number): boolean {
+  const [one, two] = [Buffer.alloc(CHUNK_BYTES), Buffer.alloc(CHUNK_BYTES)];
+  const fds = [openSync(path, 'r'), openSync(other, 'r')] as const;
   try {
-    for (let read = 0; read < bytes.length; ) {
-      const count = readSync(fd, bytes, read, bytes.length - read, size - bytes.length + read);
-      if (count === 0) throw new Error(`${path} ended early`);
-      read += count;
+    for (let at = Math.max(0, size - TAIL_BYTES); at < size; at += CHUNK_BYTES) {
+      const length = Math.min(CHUNK_BYTES, size - at);
+      const read = [readSync(fds[0], one, 0, length, at), readSync(fds[1], two, 0, length, at)];
+      if (read.some((count) => count !== length) || !one.equals(two)) return false;
     }
-    return bytes;
+    return true;
   } finally {
-    closeSync(fd);
+    for (const fd of fds) closeSync(fd);
   }
 }
