@@ -65,7 +65,7 @@ test.each([
 );
 
 test(
-  'on another file system than the executable it is a copy, of which one is enough',
+  'on another file system than the executable it is a copy, of which one is enough, and which nobody spoils for long',
   async () => {
     mkdirSync(cni.at('bin'));
     expect(Bun.spawnSync(['mount', '-t', 'tmpfs', 'tmpfs', cni.at('bin')]).exitCode).toBe(0);
@@ -75,6 +75,10 @@ test(
       expect(readdirSync(cni.at('bin')).sort()).toEqual(NAMES);
       expect(cni.version('flannel')).toMatchObject({ cniVersion: '1.1.0' });
       await untilUntroubled();
+      // As `cp` does, through the link.
+      writeFileSync(cni.at('bin', 'flannel'), '#!/bin/sh\necho another\n');
+      await eventually(() => expect(cni.version('flannelette')).toMatchObject({ cniVersion: '1.1.0' }));
+      expect(readdirSync(cni.at('bin')).sort()).toEqual(NAMES);
       await cni.node.stop();
     } finally {
       Bun.spawnSync(['umount', '-l', cni.at('bin')]);

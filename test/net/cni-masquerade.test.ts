@@ -1,6 +1,9 @@
 /** `ipMasq` of the bridge, which follows from FLANNEL_IPMASQ=false, beside the reference's. @module */
 import { afterEach, beforeEach, expect, test } from 'bun:test';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Netns } from '../../ffi/netns.ts';
+import { REFERENCE } from './cni-plugin.ts';
 import { PortLab, ruleset, TABLE, untilSettled, WEB } from './cni-portmap-lab.ts';
 import { run } from './witness.ts';
 
@@ -91,4 +94,34 @@ test('GC takes it away with what no attachment has', () => {
   const valid = { cniVersion: '1.1.0', 'cni.dev/valid-attachments': [] };
   expect(lab.flannel('GC', pod, valid)).toEqual({ status: 0, told: undefined });
   expect(ruleset(node)).toBe('');
+});
+
+test('a pod that the reference has masqueraded is deleted by it, and leaves no rules of iptables', () => {
+  const { node } = newNode();
+  const pod = { node, pod: lab.newSpace(), id: 'pod-1' };
+  // As flannel's plugin has the reference make a pod, and what it leaves for DEL.
+  const conf = {
+    cniVersion: '1.0.0',
+    name: 'cbr0',
+    type: 'bridge',
+    isGateway: true,
+    ipMasq: true,
+    ipam: {
+      type: 'host-local',
+      dataDir: join(lab.folder.path, 'reference'),
+      ranges: [[{ subnet: '10.42.1.0/24' }]],
+      routes: [{ dst: '10.42.0.0/16' }],
+    },
+  };
+  expect(lab.call('ADD', pod, { program: join(REFERENCE, 'bridge'), conf }).status).toBe(0);
+  const rules = () =>
+    run(node, ['iptables-save', '-t', 'nat'])
+      .split('\n')
+      .filter((line) => line.includes('CNI-'));
+  expect(rules().length).toBeGreaterThan(0);
+  mkdirSync(join(lab.folder.path, 'state'));
+  writeFileSync(join(lab.folder.path, 'state', 'pod-1'), JSON.stringify(conf));
+  expect(lab.flannel('DEL', pod).status).toBe(0);
+  expect(rules()).toEqual([]);
+  expect(run(node, ['ip', '-o', 'link', 'show', 'type', 'veth'])).not.toContain('cni0');
 });
