@@ -46,7 +46,7 @@ export interface InstallerOptions {
   readonly onDone: (step: InstallStep, repair: boolean) => void;
 }
 
-/** See the module. */
+/** See the module. It works until the process ends; what is installed stays then, as pods do. */
 export class CniInstaller {
   readonly #options: InstallerOptions;
   readonly #program = new OwnProgram();
@@ -65,7 +65,6 @@ export class CniInstaller {
   #lookedMs = Number.NEGATIVE_INFINITY;
   #running = false;
   #again = false;
-  #stopped = false;
 
   constructor(options: InstallerOptions) {
     this.#options = options;
@@ -84,21 +83,13 @@ export class CniInstaller {
 
   /** Looks, and does what there is to do. */
   #look(): void {
-    if (this.#stopped) return;
     this.#again = true;
     if (!this.#running) void this.#run();
   }
 
-  /** Ends the work; what is installed stays, as pods do. */
-  stop(): void {
-    this.#stopped = true;
-    this.#later?.cancel();
-    for (const watch of this.#watches?.all ?? []) watch.close();
-  }
-
   async #run(): Promise<void> {
     this.#running = true;
-    while (this.#again && !this.#stopped) {
+    while (this.#again) {
       this.#again = false;
       await this.#bringAbout();
     }
