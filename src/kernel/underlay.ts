@@ -37,9 +37,16 @@ export function readHost(session: Session, canReach: Ip | undefined): Result<Hos
   const error =
     session.dump(dumpLinks, linkMessage, {
       restart: () => void links.splice(0),
-      visit: ({ header: { index, flags }, attrs: { name = '', mtu = 0 } }) => {
-        const up = (flags & IFF.UP) !== 0;
-        links.push({ index, name, mtuBytes: mtu, up, loopback: (flags & IFF.LOOPBACK) !== 0 });
+      visit: ({ header: { index, flags }, attrs: { name = '', mtu = 0, linkInfo } }) => {
+        const [up, loopback] = [(flags & IFF.UP) !== 0, (flags & IFF.LOOPBACK) !== 0];
+        links.push({
+          index,
+          name,
+          mtuBytes: mtu,
+          up,
+          loopback,
+          hardware: linkInfo === undefined && !loopback,
+        });
       },
     }) ??
     readAddresses(session, addresses) ??

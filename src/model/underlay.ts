@@ -20,7 +20,7 @@ export interface Underlay {
   readonly why: string;
   /** The link by which the kernel reaches an address without a gateway (main table, longest prefix), if it does. */
   readonly onLink: (ip: Ip) => string | undefined;
-  /** Of this and other links those over which a router gives the node its IPv6 default route, by name. */
+  /** This or other links over which routers give the node its IPv6 default route, or may while it has none; by name. */
   readonly routerLinks: readonly string[];
   /** Another number means that {@link onLink} has other answers for the peers. */
   readonly onLinkVersion: number;

@@ -61,16 +61,20 @@ export function selectUnderlay(selection: Selection): Result<Underlay, Problem> 
     why,
     onLink,
     onLinkVersion: 0,
-    routerLinks: routerLinks(selection.snapshot),
+    routerLinks: routerLinks(selection.snapshot, link),
   });
 }
 
-/** The links over which routers give the node its IPv6 default route. */
-function routerLinks({ links, routes }: HostSnapshot): readonly string[] {
-  const told = new Set(
-    routes.filter(({ dst, advertised }) => advertised && dst === '::/0').map(({ index }) => index),
-  );
-  return links.filter(({ index }) => told.has(index)).map(({ name }) => name);
+/**
+ * The links over which routers give the node its IPv6 default route; while it has none, those over which they may: at boot
+ * the agent is often there before the first router has spoken.
+ */
+function routerLinks({ links, routes }: HostSnapshot, chosen: HostLink): readonly string[] {
+  const defaults = routes.filter(({ dst }) => dst === '::/0');
+  const told = new Set(defaults.filter(({ advertised }) => advertised).map(({ index }) => index));
+  const isListening = (link: HostLink) =>
+    defaults.length === 0 ? link.hardware || link === chosen : told.has(link.index);
+  return links.filter(isListening).map(({ name }) => name);
 }
 
 function find(selection: Selection): Result<Found, Problem> {

@@ -12,6 +12,8 @@ export interface HostLink {
   readonly mtuBytes: number;
   readonly up: boolean;
   readonly loopback: boolean;
+  /** Not made by software, as a VLAN's, a bridge or the end of a pod's are. */
+  readonly hardware: boolean;
 }
 
 /** An address of the node. */

@@ -20,6 +20,7 @@ import { run } from './witness.ts';
 
 const IPV4 = 'net.ipv4.ip_forward';
 const IPV6 = 'net.ipv6.conf.all.forwarding';
+const LISTENING = 'net.ipv6.conf.eth0.accept_ra';
 
 function sysctl(node: LabNode, name: string): string {
   return node.run('sysctl', '-n', name).trim();
@@ -47,7 +48,7 @@ test(
       writeSysctls(space.netns, { 'net/ipv4/ip_forward': 0, 'net/ipv6/conf/all/forwarding': 0 });
     await lab.startAll(JSON_LOG);
     expect([sysctl(node, IPV4), sysctl(node, IPV6)]).toEqual(['1', '1']);
-    expect(await settingsOf(node)).toEqual({ [IPV4]: '1', [IPV6]: '1' });
+    expect(await settingsOf(node)).toEqual({ [IPV4]: '1', [LISTENING]: '2', [IPV6]: '1' });
     const times: string[] = [];
     for (const name of [IPV4, IPV6]) {
       const startMs = performance.now();
@@ -121,14 +122,31 @@ test(
     using _router = startRouter(lab.bridge, lab.directory);
     const routes = () => node.run('ip', '-6', 'route', 'show', 'default');
     await eventually(() => expect(routes()).toContain('proto ra'), 30_000);
-    expect(sysctl(node, 'net.ipv6.conf.eth0.accept_ra')).toBe('1');
+    expect(sysctl(node, LISTENING)).toBe('1');
     await node.start(JSON_LOG).ready();
-    expect(await settingsOf(node)).toEqual({ [IPV4]: '1', 'net.ipv6.conf.eth0.accept_ra': '2', [IPV6]: '1' });
+    expect(await settingsOf(node)).toEqual({ [IPV4]: '1', [LISTENING]: '2', [IPV6]: '1' });
     expect(routes()).toContain('proto ra');
     // It would not come back if the kernel did not listen any more.
     node.run('ip', '-6', 'route', 'flush', 'default');
     await eventually(() => expect(routes()).toContain('proto ra'), 30_000);
-    expect(sysctl(node, 'net.ipv6.conf.eth0.accept_ra')).toBe('2');
+    expect(sysctl(node, LISTENING)).toBe('2');
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a router that speaks only when the node forwards already is heard; one that nobody listened to is not',
+  async () => {
+    await using lab = await createLab({ nodes: 2 });
+    const [node, deaf] = [lab.node(1), lab.node(2)];
+    // networkd and its like listen themselves.
+    writeSysctls(deaf.space.netns, { 'net/ipv6/conf/eth0/accept_ra': 0 });
+    await lab.startAll(JSON_LOG);
+    using _router = startRouter(lab.bridge, lab.directory);
+    const routes = (of: LabNode) => of.run('ip', '-6', 'route', 'show', 'default');
+    await eventually(() => expect(routes(node)).toContain('proto ra'), 30_000);
+    expect(routes(deaf)).toBe('');
+    expect([sysctl(node, LISTENING), sysctl(deaf, LISTENING)]).toEqual(['2', '0']);
   },
   TIMEOUT_MS,
 );

@@ -23,6 +23,7 @@ export function hostOf({ links, routes }: FakeKernel, canReach?: Ip): HostSnapsh
       mtuBytes,
       up,
       loopback: name === 'lo',
+      hardware: false,
     })),
     addresses: links.all().flatMap(({ index, addresses }) =>
       [...addresses.values()].map(({ ip }) => ({

@@ -28,7 +28,8 @@ export function host(
     const head = line.slice(0, line.indexOf(':'));
     const [name = '', mtu = '1500', state = 'up'] = head.split(' ');
     const index = i + 1;
-    links.push({ index, name, mtuBytes: Number(mtu), up: state === 'up', loopback: name === 'lo' });
+    const [up, loopback, hardware] = [state === 'up', name === 'lo', /^(eth|wlan)/.test(name)];
+    links.push({ index, name, mtuBytes: Number(mtu), up, loopback, hardware });
     for (const words of line.slice(head.length + 1).split(',')) {
       const [address, ...flags] = words.trim().split(' ');
       if (address === undefined || address === '') continue;

@@ -9,6 +9,7 @@ const LINKS = ['lo', 'eth0', 'eth1', 'tun0'].map((name, i) => ({
   mtuBytes: 1500,
   up: true,
   loopback: name === 'lo',
+  hardware: name.startsWith('eth'),
 }));
 
 function route(dst: string, link: number, gateway?: string, metric = 0): HostRoute {

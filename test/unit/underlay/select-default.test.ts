@@ -109,6 +109,27 @@ describe('the address', () => {
   });
 });
 
+test('the kernel goes on listening to routers where they give the default route, or may as long as there is none', () => {
+  const links = (routes: readonly HostRoute[]) => {
+    const snapshot = host(['lo 65536: ::1', 'eth0: 192.168.0.1', 'bond0: fd99::1', 'veth1: fd42::1'], routes);
+    const choice = { ...CHOICE, names: ['bond0'] };
+    const selected = selectUnderlay({
+      choice,
+      families: [4, 6],
+      snapshot,
+      onLink: NOTHING_ON_LINK,
+      current: undefined,
+    });
+    return selected.ok ? selected.value.routerLinks : [];
+  };
+  const told = (index: number): HostRoute => ({ ...defaultVia(index, 6), advertised: true });
+  expect(links([])).toEqual(['eth0', 'bond0']);
+  expect(links([{ ...defaultVia(2), advertised: true }])).toEqual(['eth0', 'bond0']);
+  expect(links([told(2)])).toEqual(['eth0']);
+  expect(links([told(4), told(2), defaultVia(3, 6)])).toEqual(['eth0', 'veth1']);
+  expect(links([defaultVia(3, 6)])).toEqual([]);
+});
+
 test('sameUnderlay() compares all that a plan is made from, and nothing else', () => {
   const one = underlayOf();
   expect(sameUnderlay(one, underlayOf({ why: 'another reason', onLink: () => 'eth0' }))).toBe(true);
