@@ -85,9 +85,18 @@ function mapsOf(all: readonly HostPorts[], { family, mark }: { family: Family; m
   const forwards = all.filter((each) => each.mark === mark).flatMap((each) => forwardsOf(each, family));
   const suffix = mark === 0 ? '' : `-${mark.toString(16)}`;
   return [true, false].flatMap((byAddress) => {
-    const mine = forwards.filter(({ address }) => (address !== undefined) === byAddress);
+    const mine = firstOfEach(forwards.filter(({ address }) => (address !== undefined) === byAddress));
     const name = `${byAddress ? 'addresses' : 'ports'}${suffix}`;
     return mine.length === 0 ? [] : [{ name, byAddress, mark, forwards: mine }];
+  });
+}
+
+/** No port leads to two: whatever the files say, the kernel takes the rest. */
+function firstOfEach(forwards: readonly PortForward[]): PortForward[] {
+  const known = new Set<string>();
+  return forwards.filter(({ protocol, address, port }) => {
+    const key = `${protocol} ${address} ${port}`;
+    return !known.has(key) && known.add(key);
   });
 }
 

@@ -8,6 +8,7 @@ import { cniFiles } from './targets/cni-files.ts';
 import { commandLine } from './targets/command-line.ts';
 import { events, session } from './targets/datagram.ts';
 import { etcdAnswer } from './targets/etcd-answer.ts';
+import { hostPorts } from './targets/host-ports.ts';
 import { http } from './targets/http.ts';
 import { kubeAnswer } from './targets/kube-answer.ts';
 import { leaseFile } from './targets/lease-file.ts';
@@ -32,6 +33,7 @@ export const TARGETS: readonly Target[] = [
   kubeAnswer,
   commandLine,
   cniFiles,
+  hostPorts,
   stateFile,
   leaseFile,
   status,

@@ -7,22 +7,12 @@
 import { closeSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostPorts } from '../../model/host-ports.ts';
-import { parseCidr } from '../../model/ip.ts';
 import type { Attachment } from '../attachment.ts';
-import { CniAbort } from '../failure.ts';
 import { doing } from '../io.ts';
-import {
-  isJsonObject,
-  optionalCount,
-  optionalFlag,
-  optionalObjects,
-  optionalText,
-  type Place,
-} from '../json.ts';
 import { lockFolder } from '../locked-folder.ts';
 import { ownNamespace } from '../namespace.ts';
 import { portsFile, SEPARATOR } from './folder.ts';
-import { readMapping } from './port-config.ts';
+import { parsePorts } from './port-record.ts';
 
 const LOCALNET = '.localnet';
 
@@ -44,14 +34,13 @@ export class PortBook implements Disposable {
   }
 
   #readAll(): HostPorts[] {
-    return doing(`read ${this.#folder}`, () => readdirSync(this.#folder)).flatMap((name) => {
+    const names = doing(`read ${this.#folder}`, () => readdirSync(this.#folder));
+    return names.flatMap((name) => {
       if (!name.includes(SEPARATOR)) return [];
-      try {
-        return parse(readFileSync(join(this.#folder, name), 'utf8')) ?? [];
-      } catch (thrown) {
-        if (thrown instanceof CniAbort || thrown instanceof SyntaxError) return [];
-        throw thrown;
-      }
+      const path = join(this.#folder, name);
+      const ports = parsePorts(doing(`read ${path}`, () => readFileSync(path, 'utf8')));
+      // A copy under another name would have the ports of its original.
+      return ports !== undefined && portsFile(this.#folder, ports) === path ? ports : [];
     });
   }
 
@@ -87,28 +76,4 @@ export class PortBook implements Disposable {
   [Symbol.dispose](): void {
     closeSync(this.#lock);
   }
-}
-
-/** What {@link PortBook.write} has written, or `undefined` if it is not that. Throws what the members say. */
-function parse(text: string): HostPorts | undefined {
-  const object: unknown = JSON.parse(text);
-  if (!isJsonObject(object)) return undefined;
-  const place: Place = { object, path: '' };
-  const string = (key: string) => optionalText(place, key) ?? '';
-  const addresses = optionalObjects(place, 'addresses').flatMap(
-    (each) => parseCidr(`${optionalText(each, 'ip')}/${optionalCount(each, 'length')}`) ?? [],
-  );
-  return {
-    containerId: string('containerId'),
-    ifname: string('ifname'),
-    network: string('network'),
-    netns: string('netns'),
-    nodeNamespace: optionalCount(place, 'nodeNamespace') ?? 0,
-    addresses,
-    mappings: optionalObjects(place, 'mappings').map(readMapping),
-    mark: optionalCount(place, 'mark') ?? 0,
-    masqueradeAll: optionalFlag(place, 'masqueradeAll') ?? false,
-    outbound: optionalFlag(place, 'outbound') ?? false,
-    link: string('link'),
-  };
 }
