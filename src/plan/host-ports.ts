@@ -36,12 +36,13 @@ export function findConflict(
   wanted: HostPorts,
   others: readonly HostPorts[],
 ): { mapping: PortMapping; holder: HostPorts } | undefined {
-  const clash = (holder: HostPorts, mapping: PortMapping, theirs: PortMapping) =>
-    overlap(mapping, theirs) &&
-    FAMILIES.some((family) => serves(wanted, mapping, family) && serves(holder, theirs, family));
   for (const holder of others)
-    for (const mapping of wanted.mappings)
-      if (holder.mappings.some((theirs) => clash(holder, mapping, theirs))) return { mapping, holder };
+    for (const mapping of wanted.mappings) {
+      const same = holder.mappings.filter((theirs) => overlap(mapping, theirs));
+      const isShared = (family: Family) =>
+        serves(wanted, mapping, family) && same.some((theirs) => serves(holder, theirs, family));
+      if (FAMILIES.some(isShared)) return { mapping, holder };
+    }
   return undefined;
 }
 
