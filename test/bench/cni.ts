@@ -23,36 +23,63 @@ interface Use {
   readonly cpuMs: number;
 }
 
-/** One pod after the other, then many at once. */
+/** One pod after the other, then many at once; the chains take turns, so that what else the machine does befalls all. */
 export async function cniRows(times: number): Promise<Row[]> {
   using stage = new ChainStage();
   const rows: Row[] = [];
   for (const hostPort of [undefined, FIRST_PORT]) {
-    const reference = await measure(stage.reference(), { times, hostPort });
-    rows.push(...reference.rows());
-    for (const list of ['own', "K3s'"] as const) {
-      const ours = await measure(stage.ours(list), { times, hostPort });
-      rows.push(...ours.rows(list === 'own' ? reference : undefined));
-    }
+    using reference = new Measured(stage.reference(), hostPort);
+    using own = new Measured(stage.ours('own'), hostPort);
+    using k3s = new Measured(stage.ours("K3s'"), hostPort);
+    const all = [reference, own, k3s];
+    for (let i = 0; i < times; i++) for (const each of all) await each.addAndDeleteOne();
+    for (let i = 0; i < times / 10; i++) for (const each of all) await each.addAndDeleteMany();
+    rows.push(...reference.rows(), ...own.rows(reference), ...k3s.rows());
   }
   return [...rows, ...(await memoryRows(stage))];
 }
 
-/** What came of one chain. */
-class Measured {
-  readonly #name: string;
+const VERBS = ['ADD', 'DEL'] as const;
+
+/** A node with one chain, pods without a network, and what came of calls. */
+class Measured implements Disposable {
+  readonly #chain: Chain;
+  readonly #hostPort: number | undefined;
+  readonly #node = createNetns();
+  readonly #pods = Array.from({ length: PARALLEL }, () => createNetns());
   readonly one: Record<'ADD' | 'DEL', Use[]> = { ADD: [], DEL: [] };
   readonly many: Record<'ADD' | 'DEL', Use[]> = { ADD: [], DEL: [] };
 
-  constructor(name: string) {
-    this.#name = name;
+  constructor(chain: Chain, hostPort: number | undefined) {
+    this.#chain = chain;
+    this.#hostPort = hostPort;
   }
 
-  /** Both verbs; `beside` is what they are meant not to exceed. */
+  async addAndDeleteOne(): Promise<void> {
+    for (const verb of VERBS) {
+      for (const pod of this.#pods.slice(0, 1)) this.one[verb].push(await this.#call(verb, pod, 0));
+    }
+  }
+
+  async addAndDeleteMany(): Promise<void> {
+    for (const verb of VERBS) {
+      const startMs = performance.now();
+      const uses = await Promise.all(this.#pods.map((pod, at) => this.#call(verb, pod, at)));
+      const cpuMs = uses.reduce((sum, use) => sum + use.cpuMs, 0);
+      this.many[verb].push({ wallMs: performance.now() - startMs, cpuMs });
+    }
+  }
+
+  #call(verb: 'ADD' | 'DEL', pod: Netns, at: number): Promise<Use> {
+    const hostPort = this.#hostPort === undefined ? undefined : this.#hostPort + at;
+    return callAll(this.#chain, { verb, node: this.#node, pod, id: `pod-${at}`, hostPort });
+  }
+
+  /** Both verbs; `beside` is what ADD is meant not to exceed. */
   rows(beside?: Measured): Row[] {
-    const all = `CPU for ${PARALLEL} at once`;
-    return (['ADD', 'DEL'] as const).flatMap((verb) => {
-      const named = (what: string) => `${verb} of ${this.#name}: ${what}`;
+    const pods = `${this.#hostPort === undefined ? 'a pod' : 'a pod with a hostPort'}, ${this.#chain.name}`;
+    return VERBS.flatMap((verb) => {
+      const named = (what: string) => `${verb} of ${pods}: ${what}`;
       const reach = (of: (measured: Measured) => number) =>
         beside === undefined || verb === 'DEL' ? {} : { reach: { median: Math.round(of(beside) * 10) / 10 } };
       const cpu = ({ many }: Measured) => many[verb].map(({ cpuMs }) => cpuMs);
@@ -64,49 +91,18 @@ class Measured {
           ...reach(({ one }) => median(wall(one[verb]))),
         }),
         rowOf(named(`${PARALLEL} at once`), wall(this.many[verb]), { unit: 'ms' }),
-        rowOf(named(all), cpu(this), { unit: 'ms', ...reach((measured) => median(cpu(measured))) }),
+        rowOf(named(`CPU for ${PARALLEL} at once`), cpu(this), {
+          unit: 'ms',
+          ...reach((measured) => median(cpu(measured))),
+        }),
       ];
     });
   }
-}
 
-async function measure(
-  chain: Chain,
-  { times, hostPort }: { times: number; hostPort: number | undefined },
-): Promise<Measured> {
-  using node = createNetns();
-  const pods = Array.from({ length: PARALLEL }, () => createNetns());
-  const measured = new Measured(
-    `${hostPort === undefined ? 'a pod' : 'a pod with a hostPort'}, ${chain.name}`,
-  );
-  try {
-    const [pod] = pods;
-    for (let i = 0; pod !== undefined && i < times; i++) {
-      for (const verb of ['ADD', 'DEL'] as const)
-        measured.one[verb].push(await callAll(chain, { verb, node, pod, id: 'pod', hostPort }));
-    }
-    for (let i = 0; i < Math.ceil(times / 10); i++) {
-      for (const verb of ['ADD', 'DEL'] as const) {
-        const startMs = performance.now();
-        const uses = await Promise.all(
-          pods.map((each, at) =>
-            callAll(chain, {
-              verb,
-              node,
-              pod: each,
-              id: `pod-${at}`,
-              hostPort: hostPort === undefined ? undefined : hostPort + at,
-            }),
-          ),
-        );
-        const cpuMs = uses.reduce((sum, use) => sum + use.cpuMs, 0);
-        measured.many[verb].push({ wallMs: performance.now() - startMs, cpuMs });
-      }
-    }
-  } finally {
-    for (const each of pods) each.close();
+  [Symbol.dispose](): void {
+    for (const each of this.#pods) each.close();
+    this.#node.close();
   }
-  return measured;
 }
 
 interface Pod {
