@@ -6,9 +6,11 @@
 
 /**
  * What stands before a command that is to have a network of its own, with nothing in it but loopback. An
- * ordinary user becomes root of a user namespace for it. Mounts are private too, for named namespaces.
+ * ordinary user becomes root of a user namespace for it. Mounts are private too, for named namespaces; and what
+ * plugins have written down for the pods of this machine is neither seen nor added to.
  */
 export function ownNetwork(): string[] {
   const namespaces = process.getuid?.() === 0 ? '-nm' : '-Urnm';
-  return ['unshare', namespaces, 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+  const books = 'for d in /run/cni /var/lib/cni; do [ ! -d $d ] || mount -t tmpfs cni $d; done';
+  return ['unshare', namespaces, 'sh', '-c', `ip link set lo up && ${books} && exec "$@"`, 'sh'];
 }
