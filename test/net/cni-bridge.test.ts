@@ -72,3 +72,21 @@ test('a bridge of a foreign subnet is refused while it has ports, put right with
   expect(stage.call('ADD', pathOf(stage.newPod()), { id: 'pod-3' }).status).toBe(0);
   expect(addresses()).toMatch(/10\.42\.1\.1\/24 *\n/);
 });
+
+test.each([
+  ['dummy', ['type', 'dummy'], /^It is a link of the kind dummy: rename or delete that link/],
+  ['veth', ['type', 'veth', 'peer', 'name', 'other'], /^It is a link of the kind veth:/],
+] as const)('a %s of the name of the bridge is left alone and explained', (_, kind, details) => {
+  run(stage.node, ['ip', 'link', 'add', 'cni0', ...kind]);
+  const before = run(stage.node, ['ip', '-j', 'link']);
+  expect(stage.call('ADD', pathOf(stage.newPod()))).toMatchObject({
+    status: 1,
+    told: {
+      code: 100,
+      msg: 'cni0 already exists but is not a bridge',
+      details: expect.stringMatching(details),
+    },
+  });
+  expect(run(stage.node, ['ip', '-j', 'link'])).toEqual(before);
+  expect([stage.given(), stage.state()]).toEqual([[], []]);
+});
