@@ -74,7 +74,11 @@ test('a bridge of a foreign subnet is refused while it has ports, put right with
 });
 
 test.each([
-  ['dummy', ['type', 'dummy'], /^It is a link of the kind dummy: rename or delete that link/],
+  [
+    'vxlan',
+    ['type', 'vxlan', 'id', '7', 'dstport', '4789'],
+    /^It is a link of the kind vxlan: rename or delete/,
+  ],
   ['veth', ['type', 'veth', 'peer', 'name', 'other'], /^It is a link of the kind veth:/],
 ] as const)('a %s of the name of the bridge is left alone and explained', (_, kind, details) => {
   run(stage.node, ['ip', 'link', 'add', 'cni0', ...kind]);
