@@ -30,8 +30,9 @@ export function writePortTables(session: Session, tables: readonly PortTable[]):
       return found;
     }
     if (found === undefined && wanted === undefined) continue;
-    // To make it first is no failure where it is there, and to delete it none where it was not.
-    requests.push(newTable(family), request(NFT_MSG.DELTABLE, 0, tableOf(family)));
+    // One that is gone by now is made first, so that to delete it is no failure. Where there was none nothing is deleted:
+    // whoever closes the socket would have to wait until nobody can use it any more.
+    if (found !== undefined) requests.push(newTable(family), request(NFT_MSG.DELTABLE, 0, tableOf(family)));
     if (wanted !== undefined) requests.push(newTable(family), ...skeleton(wanted));
   }
   const [first = [], ...rest] = elementRequests(tables);
