@@ -97,6 +97,19 @@ test.each([
   TIMEOUT_MS,
 );
 
+test(
+  'flannelette demo works where what the plugins of this machine have written down cannot be read',
+  async () => {
+    const hidden = 'mount -t tmpfs none /var/lib && mkdir /var/lib/cni && touch /var/lib/cni/networks';
+    const command = ['unshare', '-m', 'sh', '-c', `${hidden} && exec "$@"`, 'sh', EXECUTABLE, 'demo'];
+    const env = { ...process.env, TMPDIR: directory };
+    const demo = Bun.spawn([...command, '--nodes', '1'], { cwd: '/', env, stderr: 'pipe' });
+    const [stdout, status] = await Promise.all([demo.stdout.text(), demo.exited]);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.any(String) });
+  },
+  TIMEOUT_MS,
+);
+
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   'flannelette demo leaves nothing when %s ends it half-way',
   async (signal) => {

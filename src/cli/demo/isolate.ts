@@ -40,6 +40,17 @@ const END_TIMEOUT_MS = 5_000;
 const NAMESPACES = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 const AS_MAPPED_ROOT = ['--user', '--map-root-user'];
 
+/**
+ * What this machine's own CNI plugins have written down is none of the demo's, and where containerd or Podman has
+ * made the directory only its owner may look into it: the plugin, which looks there, finds an empty one instead.
+ */
+const WITHOUT_MACHINES_PODS = [
+  'sh',
+  '-c',
+  '[ ! -d /var/lib/cni ] || mount -t tmpfs -o mode=755 none /var/lib/cni; exec "$@"',
+  'sh',
+];
+
 /** What the inner half has to know of the world outside. */
 export interface Inside {
   /** Everything that it writes is below it; the outer half removes it. */
@@ -91,7 +102,8 @@ export async function runIsolated(args: readonly string[]): Promise<number> {
   const mapped = isolation.value.includes('--user') ? 'mapped' : 'root';
   const inner = ['demo', INSIDE, directory, mapped, `${process.pid}`, ...args];
   // The death signal covers the one way to end that runs no code of ours: SIGKILL.
-  const command = ['setpriv', '--pdeathsig', 'KILL', ...isolation.value, '--', ...ownCommand(), ...inner];
+  const command = ['setpriv', '--pdeathsig', 'KILL', ...isolation.value, '--'];
+  command.push(...WITHOUT_MACHINES_PODS, ...ownCommand(), ...inner);
   const child = Bun.spawn(command, { stdio: ['ignore', 'inherit', 'inherit', proc] });
   closeSync(proc);
   await child.exited;
