@@ -1,5 +1,6 @@
 /** Plugins that are killed, and calls that cross: DEL leaves nothing, whatever was half done. @module */
 import { afterEach, beforeEach, expect, test } from 'bun:test';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inNetns } from '../../ffi/netns.ts';
 import { seededRandom } from '../fuzz/random.ts';
@@ -56,6 +57,16 @@ test('an ADD killed at any moment leaves nothing that its DEL does not take away
     expect(run(pod, ['ip', '-br', 'link'])).not.toContain('eth0');
   }
   expect(stage.call('CHECK', pathOf(first), { id: 'first' }).status).toBe(0);
+});
+
+test.each(['', '{"name":"cbr'])('what a killed ADD has half written (%p) goes with DEL', (text) => {
+  mkdirSync(join(stage.path, 'state'));
+  writeFileSync(join(stage.path, 'state', 'pod-1:eth0'), text);
+  writeFileSync(join(stage.path, 'state', 'pod-1'), text);
+  expect(stage.call('CHECK', pathOf(stage.newPod()))).toMatchObject({ told: { code: 3 } });
+  expect(stage.call('DEL', '')).toEqual({ status: 0, told: undefined });
+  // By the container alone it may be of flannel, in whatever network.
+  expect(stage.state()).toEqual(['pod-1']);
 });
 
 test('a killed ADD is no obstacle to the next of the same container', async () => {

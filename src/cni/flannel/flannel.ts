@@ -112,13 +112,11 @@ function readSubnets({ config }: CniRequest, code: number): SubnetFile {
 async function remove(request: CniRequest): Promise<undefined> {
   await removePorts(request);
   const state = remembered(request);
+  const why = state === undefined ? undefined : whyForeign(state.place, request.environment);
   if (state === undefined) {
     // Gone already, or never there; or the memory of it is lost, and what follows from names alone is not.
     removeFromBridge({ ...request, netns: '' }, foldersOf(request.name, dataDirOf(request.config)));
-    return;
-  }
-  const why = whyForeign(state.place, request.environment);
-  if (why === undefined) removeFromBridge(request, foldersOf(request.name, dataDirOf(state.place)));
+  } else if (why === undefined) removeFromBridge(request, foldersOf(request.name, dataDirOf(state.place)));
   else {
     const type = optionalText(state.place, 'type') ?? '';
     executePlugin(request, { type, config: state.text, why });

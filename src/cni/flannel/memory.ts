@@ -26,7 +26,7 @@ type Asker = Pick<CniRequest, 'config' | 'name'> & Attachment;
 export function remember(request: Asker, text: string): void {
   const [folder = DATA_DIR] = foldersOf(request);
   need(`make ${folder}`, makeFolder(folder, 0o700));
-  const path = `${folder}/${fileOf(request)}`;
+  const path = ownPath(folder, request);
   const error = writeFile(path, { text, flags: O.CREAT | O.TRUNC, mode: 0o600 });
   if (error === 0) return;
   removeFile(path);
@@ -35,25 +35,30 @@ export function remember(request: Asker, text: string): void {
 
 /** What is remembered of an interface, also by flannel; `undefined` if nothing is, or nothing that can be read. */
 export function remembered(request: Asker): Remembered | undefined {
-  for (const path of pathsOf(request)) {
-    const text = readFile(path);
-    const place = typeof text === 'string' ? parsed(text) : undefined;
-    // By the container alone, it may be of its interface in another network.
-    if (typeof text === 'string' && place !== undefined && nameOf(place) === request.name) {
-      return { text, place };
-    }
+  for (const folder of foldersOf(request)) {
+    const found = readAt(ownPath(folder, request), request) ?? readAt(flannelsPath(folder, request), request);
+    if (found !== undefined) return found;
   }
   return undefined;
 }
 
-/** Forgets an interface. Throws {@link CniAbort} if its file stays. */
+/** Forgets an interface, also what a killed ADD has half written. Throws {@link CniAbort} if its file stays. */
 export function forget(request: Asker): void {
-  for (const path of pathsOf(request)) {
-    const text = readFile(path);
-    const place = typeof text === 'string' ? parsed(text) : undefined;
-    if ((place !== undefined && nameOf(place) === request.name) || path.includes(':'))
-      need(`remove ${path}`, removeFile(path));
+  for (const folder of foldersOf(request)) {
+    const path = ownPath(folder, request);
+    need(`remove ${path}`, removeFile(path));
+    const flannels = flannelsPath(folder, request);
+    if (readAt(flannels, request) !== undefined) need(`remove ${flannels}`, removeFile(flannels));
   }
+}
+
+/** By the container alone, a file may be of its interface in another network. */
+function readAt(path: string, { name }: Asker): Remembered | undefined {
+  const text = readFile(path);
+  const place = typeof text === 'string' ? parsed(text) : undefined;
+  return typeof text === 'string' && place !== undefined && nameOf(place) === name
+    ? { text, place }
+    : undefined;
 }
 
 /** The attachments that anything is remembered of, of whatever network; without `ifname` by flannel. */
@@ -80,14 +85,13 @@ function parsed(text: string): Place | undefined {
   }
 }
 
-function pathsOf(request: Asker): string[] {
-  const files = [fileOf(request), request.containerId];
-  return foldersOf(request).flatMap((folder) => files.map((file) => `${folder}/${file}`));
+/** Neither part can hold a colon. */
+function ownPath(folder: string, { containerId, ifname }: Attachment): string {
+  return `${folder}/${containerId}:${ifname}`;
 }
 
-/** Neither part can hold a colon. */
-function fileOf({ containerId, ifname }: Attachment): string {
-  return `${containerId}:${ifname}`;
+function flannelsPath(folder: string, { containerId }: Attachment): string {
+  return `${folder}/${containerId}`;
 }
 
 /** The first is written to. */
