@@ -5,11 +5,12 @@
  */
 import { lstatSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ASIDE_SUFFIX, CONFLIST_NAME, LINK_NAMES, PROGRAM_NAME } from '../install/conflist.ts';
+import { CONFLIST_NAME, LINK_NAMES, PROGRAM_NAME } from '../install/conflist.ts';
 import { findConflist, findPlaces, isOwnLink } from '../install/look.ts';
 import { OWN_EXECUTABLE } from '../install/own-program.ts';
 import { temporaryOf } from '../install/perform.ts';
 import { type InstallRecord, identityOf, readRecord } from '../install/record.ts';
+import { ASIDE_SUFFIX } from '../model/plugin-names.ts';
 import type { CniSettings } from '../model/settings.ts';
 import type { CniFinding } from '../removal/findings.ts';
 

@@ -13,9 +13,6 @@ export const PROGRAM_NAME = 'flannelette';
 /** The other names that it answers to: of flannel's plugin, and of what its conflists and containerd go with. */
 export const LINK_NAMES = ['flannel', 'portmap', 'loopback'] as const;
 
-/** What stands behind a name whose former file was set aside. */
-export const ASIDE_SUFFIX = '.before-flannelette';
-
 /** What containerd takes for a configuration (`libcni.ConfFiles`), in the order of the names. */
 const CONFIG_NAME = /\.(?:conf|conflist|json)$/;
 

@@ -20,9 +20,10 @@ import {
 } from 'node:fs';
 import { chmod, copyFile, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { ASIDE_SUFFIX } from '../model/plugin-names.ts';
 import { digestOf } from '../store/state-file.ts';
 import { writeAtomically } from '../write-file.ts';
-import { ASIDE_SUFFIX, PROGRAM_NAME } from './conflist.ts';
+import { PROGRAM_NAME } from './conflist.ts';
 import { OWN_EXECUTABLE, type OwnProgram } from './own-program.ts';
 import type { InstallStep } from './plan.ts';
 import { type InstallRecord, identityOf } from './record.ts';

@@ -53,6 +53,8 @@ export interface Chain {
   /** More members of portmap's configuration. */
   readonly more?: object;
   readonly reference?: boolean;
+  /** CNI_PATH, if it is not to be where the reference's plugins are. */
+  readonly searchPath?: string;
 }
 
 /** What clients were answered, by what they asked. */
@@ -138,8 +140,8 @@ export class PortLab implements Disposable {
   }
 
   call(verb: string, chain: Chain, { program, conf }: { program: string; conf: object }): PluginOutcome {
-    const { node, pod, netns = pathOf(pod), id } = chain;
-    const variables = { CNI_CONTAINERID: id, PATH };
+    const { node, pod, netns = pathOf(pod), id, searchPath = REFERENCE } = chain;
+    const variables = { CNI_CONTAINERID: id, CNI_PATH: searchPath, PATH };
     return inNetns(node, () => callPlugin({ program, verb, netns, config: conf, variables }));
   }
 

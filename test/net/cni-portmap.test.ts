@@ -1,7 +1,8 @@
 /** hostPorts in the kernel and on disk: as they should be, in trouble, and gone. @module */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { REFERENCE } from './cni-plugin.ts';
 import { DNS, MAPPINGS, ONE_ADDRESS, PortLab, ruleset, TABLE, WEB } from './cni-portmap-lab.ts';
 import { run } from './witness.ts';
 
@@ -140,6 +141,24 @@ describe('a port', () => {
     expect(run(node, ['ip', '-br', 'link', 'show', 'type', 'veth']).match(/^veth/gm)).toHaveLength(1);
     expect(readdirSync(join(lab.folder.path, 'state'))).toEqual(['pod-2:eth0']);
   });
+
+  test.each(['portmap', 'flannel'])(
+    'that the plugin before us has made is taken away by it: DEL of %s',
+    (plugin) => {
+      const { node } = lab.newNode();
+      const one = { node, pod: lab.newSpace(), id: 'pod-1', mappings: [WEB] };
+      expect(lab.add({ ...one, reference: true }).status).toBe(0);
+      expect(ruleset(node)).toContain('CNI-DN-');
+      symlinkSync(join(REFERENCE, 'portmap'), join(lab.folder.path, 'portmap.before-flannelette'));
+      const runtimeConfig = { portMappings: [WEB] };
+      const del = () =>
+        plugin === 'portmap'
+          ? lab.portmap('DEL', { ...one, searchPath: lab.folder.path })
+          : lab.flannel('DEL', { ...one, searchPath: lab.folder.path }, { runtimeConfig });
+      for (const _ of [1, 2]) expect(del()).toEqual({ status: 0, told: undefined });
+      expect(ruleset(node)).not.toContain('CNI-DN-');
+    },
+  );
 
   test('is given back by GC', () => {
     const { node } = lab.newNode();

@@ -15,6 +15,7 @@ import { CNI_CODE, CniAbort, cniFailure } from '../failure.ts';
 import { ioFailure } from '../io.ts';
 import { type JsonObject, optionalList, optionalObject, optionalText, type Place } from '../json.ts';
 import { hasPorts, hostPortsFolder } from '../portmap/folder.ts';
+import { removeFormerPorts } from '../portmap/former.ts';
 import type { CniRequest, Plugin } from '../request.ts';
 import { previousResult } from '../result.ts';
 import { validAttachments } from '../valid-attachments.ts';
@@ -88,9 +89,9 @@ async function addPorts(request: CniRequest, result: JsonObject, outbound: boole
 
 async function removePorts(request: CniRequest): Promise<void> {
   const folder = hostPortsFolder(request.config);
-  if (!hasPorts(folder, request)) return;
-  const { removeHostPortsOf } = await import('../portmap/host-ports.ts');
-  removeHostPortsOf(folder, request);
+  if (hasPorts(folder, request))
+    (await import('../portmap/host-ports.ts')).removeHostPortsOf(folder, request);
+  else removeFormerPorts(request);
 }
 
 function status(request: CniRequest): undefined {

@@ -10,6 +10,7 @@ import type { CniRequest, Plugin } from '../request.ts';
 import { previousResult } from '../result.ts';
 import { validAttachments } from '../valid-attachments.ts';
 import { hasPorts, hostPortsFolder } from './folder.ts';
+import { removeFormerPorts } from './former.ts';
 import { readMappings, readMasquerading } from './port-config.ts';
 
 /** The plugin's answers. A pod without hostPorts, as most are, loads nothing for them. */
@@ -30,6 +31,7 @@ async function add(request: CniRequest): Promise<JsonObject> {
 async function remove(request: CniRequest): Promise<undefined> {
   const folder = hostPortsFolder(request.config);
   if (hasPorts(folder, request)) (await load()).removeHostPortsOf(folder, request);
+  else removeFormerPorts(request);
 }
 
 async function check(request: CniRequest): Promise<undefined> {
