@@ -16,7 +16,7 @@ import { systemClock } from './clock.ts';
 import type { GivenFlags } from './config/flag-values.ts';
 import { keepHostPorts } from './host-ports.ts';
 import { HealthServer } from './http/server.ts';
-import type { CniInstaller } from './install/installer.ts';
+import { makeKeepers } from './keepers.ts';
 import { FileWatch } from './kernel/file-watch.ts';
 import { processAtPort } from './kernel/process.ts';
 import { KernelAccess } from './kernel-access.ts';
@@ -219,7 +219,7 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
   const source = store.source({ node: settings.nodeName, network });
   trimmer.worked();
   const stateFile = new StateFile(settings.stateDir);
-  const installer = await makeInstallerOf(surroundings);
+  const keepers = await makeKeepers({ ...surroundings, isReady: () => agent.readiness().ready });
   const { formerLinks, published, identity, previous } = await recall({ settings, log, stateFile, source });
   const agent: Agent = new Agent({
     version: VERSION,
@@ -246,17 +246,13 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
       // A directory that could not be locked at the start may be there by now.
       return stateFile.save({ ...identity, links, subnetEnvDigest }) ?? lock.problem();
     },
-    otherProblems: () => [
-      ...health.problems(),
-      ...(installer?.problems() ?? []),
-      ...kernel.passageProblems(),
-    ],
+    otherProblems: () => [...health.problems(), ...keepers.problems(), ...kernel.passageProblems()],
     onWork: (changes) => {
       trimmer.changed(changes);
       void health.ensure();
       subnetFile.ensure();
       hostPorts.ensure();
-      installer?.ensure();
+      keepers.ensure();
       journal.problem('passage', kernel.passageProblems()[0]);
     },
     onAlive: () => service.seen('pass'),
@@ -267,14 +263,6 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
     moved: (observed, gone) => agent.moved(observed, gone),
   });
   return agent;
-}
-
-/** Who installs the CNI plugin; loaded only if somebody is to. */
-async function makeInstallerOf(surroundings: Surroundings): Promise<CniInstaller | undefined> {
-  const { cni } = surroundings.settings;
-  if (cni === undefined) return undefined;
-  const { makeInstaller } = await import('./cni-install.ts');
-  return makeInstaller({ ...surroundings, cni });
 }
 
 /** A node is one agent's at a time. What cannot be locked is used all the same: the network comes first. */

@@ -28,6 +28,7 @@ export type ProblemPlace =
   | 'kernel'
   | 'fight'
   | 'cni'
+  | 'leftovers'
   | 'events'
   | 'passage'
   | 'socket'

@@ -20,6 +20,7 @@ import { systemClock } from '../clock.ts';
 import { type CleanupSettings, parseCleanupSettings } from '../config/cleanup-settings.ts';
 import { describeConfigError } from '../config/error.ts';
 import { KernelAccess } from '../kernel-access.ts';
+import { findFlanneldRules, removeFlanneldRules } from '../leftovers/remove.ts';
 import type { Ip } from '../model/ip.ts';
 import { printable } from '../model/printable.ts';
 import { fail, ok, type Result } from '../model/result.ts';
@@ -75,9 +76,10 @@ async function cleanUp(settings: CleanupSettings, kernel: KernelAccess): Promise
   if (!found.ok) return refuse(found.error.message);
   const flanneld = managers.flanneld === undefined ? undefined : `flanneld (process ${managers.flanneld})`;
   const files = surveyFiles(settings, { socket: presence.socket, store, leases, flanneld });
+  const iptables = findFlanneldRules();
   const judge = (now: KernelFindings): Removal => {
     const above = new Map(now.links.map(({ name }) => [name, devicesAbove(name)]));
-    return decide({ ...files, kernel: now, above } satisfies Findings, { adopt });
+    return decide({ ...files, kernel: now, iptables, above } satisfies Findings, { adopt });
   };
   const removal = judge(found.value);
   const left = [...removal.left, ...(kernel.mayChange() ? [] : [UNSEEN])];
@@ -88,6 +90,7 @@ async function cleanUp(settings: CleanupSettings, kernel: KernelAccess): Promise
   const outcomes = await perform(removal, {
     target: kernel.target,
     remaining: () => remaining(kernel, judge),
+    removeIptables: (rules) => removeFlanneldRules(rules),
     release: async ({ node }) => (await store?.release(node)) ?? ok(undefined),
   });
   await report({ node: nodeName, outcomes, left }, settings);

@@ -4,6 +4,7 @@
  * @module
  */
 import { renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { type FlanneldRules, type NotRemoved, notRemovedText } from '../model/flanneld-rules.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Result } from '../model/result.ts';
 import type { Change, Target } from '../reconcile/target.ts';
@@ -11,6 +12,7 @@ import type { Removal } from '../removal/decide.ts';
 import type {
   DirectoryStep,
   FileStep,
+  IptablesStep,
   LeaseStep,
   ObjectStep,
   Outcome,
@@ -24,6 +26,7 @@ export interface Tools {
   readonly target: Pick<Target, 'apply'>;
   /** What of the kernel would still have to be removed. */
   readonly remaining: () => Result<readonly ObjectStep[], { readonly message: string }>;
+  readonly removeIptables: (rules: FlanneldRules) => Promise<NotRemoved | undefined>;
   readonly release: (step: LeaseStep) => Promise<Result<unknown, Problem>>;
 }
 
@@ -34,6 +37,7 @@ export interface Tools {
 export async function perform(removal: Removal, tools: Tools): Promise<readonly Outcome[]> {
   const cni = removal.cni.map(attempt);
   const kernel = removeObjects(removal.kernel, tools);
+  const iptables = await removeIptables(removal.iptables, tools);
   const network = removal.network.map(attempt);
   const lease = hasFailed(kernel)
     ? removal.lease.map((step) => kept(step, 'kept until the kernel has nothing left that belongs to it'))
@@ -42,7 +46,7 @@ export async function perform(removal: Removal, tools: Tools): Promise<readonly 
     hasFailed(cni) || hasFailed(kernel) || hasFailed(network)
       ? removal.state.map((step) => kept(step, 'kept so that this can be run again'))
       : removal.state.map(attempt);
-  return [...cni, ...kernel, ...network, ...lease, ...state];
+  return [...cni, ...kernel, ...iptables, ...network, ...lease, ...state];
 }
 
 function hasFailed(outcomes: readonly Outcome[]): boolean {
@@ -69,6 +73,19 @@ function removeObjects(steps: readonly ObjectStep[], { target, remaining }: Tool
       error: isBack ? 'it was removed and is there again: another program makes it' : undefined,
     };
   });
+}
+
+/** One after the other: they wait for one lock. */
+async function removeIptables(
+  steps: readonly IptablesStep[],
+  { removeIptables: remove }: Tools,
+): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const step of steps) {
+    const why = await remove(step.rules);
+    outcomes.push({ step, error: why && notRemovedText(why) });
+  }
+  return outcomes;
 }
 
 async function giveBack(step: LeaseStep, { release }: Tools): Promise<Outcome> {

@@ -38,7 +38,10 @@ export interface Known extends Pick<Findings, 'flanneld'> {
 }
 
 /** Everything but what the kernel has. */
-export function surveyFiles(settings: CleanupSettings, known: Known): Omit<Findings, 'kernel' | 'above'> {
+export function surveyFiles(
+  settings: CleanupSettings,
+  known: Known,
+): Omit<Findings, 'kernel' | 'above' | 'iptables'> {
   const { nodeName, stateDir, subnetFile, socketPath } = settings;
   const { state, findings } = surveyState(stateDir);
   const own = known.leases?.ok === true ? known.leases.value.own?.lease : undefined;

@@ -37,8 +37,17 @@ export function stepOf(expressions: readonly Expression[], family: Family): Step
 
 /** Whether a rule has our comment, in either form: iptables writes its own when it restores what it has saved. */
 export function isOwn(expressions: readonly Expression[], userData: string | undefined): boolean {
-  if (commentOf(userData) === OUR_COMMENT) return true;
-  const info = new TextEncoder().encode(`${OUR_COMMENT}\0`).toHex();
+  return hasComment(OUR_COMMENT, expressions, userData);
+}
+
+/** Whether a rule has this comment, in either form. */
+export function hasComment(
+  comment: string,
+  expressions: readonly Expression[],
+  userData: string | undefined,
+): boolean {
+  if (commentOf(userData) === comment) return true;
+  const info = new TextEncoder().encode(`${comment}\0`).toHex();
   return expressions.some(
     (each) => each.kind === 'match' && each.data?.name === 'comment' && each.data.info?.startsWith(info),
   );

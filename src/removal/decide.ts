@@ -7,8 +7,17 @@
 import { judgeCni } from './cni.ts';
 import { judgeLease, judgeState, judgeSubnetEnv } from './files.ts';
 import type { Findings, Left } from './findings.ts';
+import { judgeIptables } from './iptables.ts';
 import { judgeKernel } from './kernel.ts';
-import type { DirectoryStep, FileStep, LeaseStep, ObjectStep, RestoreStep, Step } from './step.ts';
+import type {
+  DirectoryStep,
+  FileStep,
+  IptablesStep,
+  LeaseStep,
+  ObjectStep,
+  RestoreStep,
+  Step,
+} from './step.ts';
 
 /** What is to be done, in the order of its parts: if it is interrupted, it can be done again from the start. */
 export interface Removal {
@@ -16,6 +25,7 @@ export interface Removal {
   readonly cni: readonly (FileStep | RestoreStep)[];
   /** Routes, then what stands on devices, then these. */
   readonly kernel: readonly ObjectStep[];
+  readonly iptables: readonly IptablesStep[];
   /** What tells the CNI plugin of the subnet. */
   readonly network: readonly FileStep[];
   readonly lease: readonly LeaseStep[];
@@ -30,20 +40,23 @@ export function decide(findings: Findings, { adopt }: { readonly adopt: boolean 
   const network = judgeSubnetEnv(findings, successor);
   const state = judgeState(findings, network.steps);
   const cni = judgeCni(findings.cni);
+  const iptables = judgeIptables(findings, adopt);
   const found = objects.length + network.steps.length + state.steps.length + cni.steps.length > 0;
   const lease = judgeLease(findings, found);
   const kernel = objects.map((object): ObjectStep => ({ kind: 'object', object }));
   if (left.some(({ whose }) => whose === 'ours')) {
-    const told = [...cni.left, ...left, ...network.left, KEPT];
-    return { cni: cni.steps, kernel, network: network.steps, lease: [], state: [], left: told };
+    const told = [...cni.left, ...left, ...iptables.left, ...network.left, KEPT];
+    const steps = { cni: cni.steps, kernel, iptables: iptables.steps, network: network.steps };
+    return { ...steps, lease: [], state: [], left: told };
   }
   return {
     cni: cni.steps,
     kernel,
+    iptables: iptables.steps,
     network: network.steps,
     lease: lease.steps,
     state: state.steps,
-    left: [...cni.left, ...left, ...network.left, ...lease.left, ...state.left],
+    left: [...cni.left, ...left, ...iptables.left, ...network.left, ...lease.left, ...state.left],
   };
 }
 
@@ -55,6 +68,6 @@ const KEPT: Left = {
 };
 
 /** All steps in their order. */
-export function stepsOf({ cni, kernel, network, lease, state }: Removal): readonly Step[] {
-  return [...cni, ...kernel, ...network, ...lease, ...state];
+export function stepsOf({ cni, kernel, iptables, network, lease, state }: Removal): readonly Step[] {
+  return [...cni, ...kernel, ...iptables, ...network, ...lease, ...state];
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FlanneldRules } from '../model/flanneld-rules.ts';
 import type { Mac, Prefix } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
 import type { FdbObject, LinkObject, NeighbourObject, PassageObject, RouteObject } from '../model/objects.ts';
@@ -98,6 +99,8 @@ export interface CniFinding {
 export interface Findings {
   readonly node: string;
   readonly kernel: KernelFindings;
+  /** What flanneld has made with iptables. */
+  readonly iptables: readonly FlanneldRules[];
   readonly state: StateFindings;
   readonly subnetEnv: SubnetEnvFindings;
   readonly leases: LeaseFindings;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type FlanneldRules, removalCommand } from '../model/flanneld-rules.ts';
 import type { Prefix } from '../model/ip.ts';
 import type { FdbObject, LinkObject, NeighbourObject, PassageObject, RouteObject } from '../model/objects.ts';
 import { type TableObject, tableAddress } from '../model/traffic-rules.ts';
@@ -21,6 +22,12 @@ export type RemovableObject =
 export interface ObjectStep {
   readonly kind: 'object';
   readonly object: RemovableObject;
+}
+
+/** What flanneld has left in iptables. */
+export interface IptablesStep {
+  readonly kind: 'iptables';
+  readonly rules: FlanneldRules;
 }
 
 /** A file: of the data plane (`network`), or what the node remembers of itself (`state`). */
@@ -52,7 +59,7 @@ export interface RestoreStep {
 }
 
 /** See the module. */
-export type Step = ObjectStep | FileStep | RestoreStep | LeaseStep | DirectoryStep;
+export type Step = ObjectStep | IptablesStep | FileStep | RestoreStep | LeaseStep | DirectoryStep;
 
 /**
  * The step as a line for a shell: that of iproute2 or coreutils. No tool but this program gives a lease back, so
@@ -62,6 +69,8 @@ export function commandOf(step: Step): string {
   switch (step.kind) {
     case 'object':
       return objectCommand(step.object);
+    case 'iptables':
+      return removalCommand(step.rules);
     case 'file':
       return `rm ${quoteForShell(step.path)}`;
     case 'restore':

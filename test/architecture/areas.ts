@@ -75,6 +75,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
       'node:*',
     ],
   },
+  // What flanneld has left; loaded once a start.
+  'src/leftovers': { values: ['src/model', 'src/netlink', 'src/kernel', 'ffi', 'node:fs'] },
   // What every part may use, and what belongs to none.
   'src/clock.ts': { values: ['src/model'] },
   'src/log.ts': { values: ['src/model', 'node:fs'] },
@@ -111,6 +113,10 @@ export const AREAS: Readonly<Record<string, Area>> = {
   'src/cni-install.ts': {
     values: ['src/model', 'src/install', 'src/kernel/directory-watch.ts', 'src/clock.ts', 'node:fs'],
     types: ['src/agent/journal.ts', 'src/log.ts'],
+  },
+  'src/keepers.ts': {
+    values: ['src/model', 'src/leftovers', 'src/cleanup/processes.ts', 'src/cni-install.ts', 'src/clock.ts'],
+    types: ['src/install/installer.ts'],
   },
   'src/network.ts': { values: ['src/model', 'src/config', 'node:fs'] },
   'src/run.ts': { values: ['src', 'node:*'] },

@@ -78,6 +78,7 @@ export function findings({
       passages: [],
       ...kernel,
     },
+    iptables: [],
     state: {
       directory: '/var/lib/flannelette',
       file: 'read',

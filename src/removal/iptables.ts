@@ -1,0 +1,22 @@
+/**
+ * What flanneld has made with iptables: never ours, and taken only with the rest of it.
+ *
+ * @module
+ */
+import { flanneldRulesName } from '../model/flanneld-rules.ts';
+import type { Findings, Left } from './findings.ts';
+import { flanneldRuns } from './kernel.ts';
+import type { IptablesStep } from './step.ts';
+
+/** See the module. */
+export function judgeIptables(
+  { iptables, flanneld }: Pick<Findings, 'iptables' | 'flanneld'>,
+  adopt: boolean,
+): { readonly steps: readonly IptablesStep[]; readonly left: readonly Left[] } {
+  if (adopt) return { steps: iptables.map((rules) => ({ kind: 'iptables', rules })), left: [] };
+  const why = flanneld === undefined ? LEFT_BEHIND : flanneldRuns(flanneld);
+  const left = iptables.map((rules) => ({ what: flanneldRulesName(rules), why, whose: 'others' }) as const);
+  return { steps: [], left };
+}
+
+const LEFT_BEHIND = 'flanneld makes it; if flanneld of this node has left it, --adopt takes it';
