@@ -1,10 +1,10 @@
 /**
- * A folder that one process at a time works in, by a lock that ends with its holder.
+ * A folder or a file that one process at a time works with, by a lock that ends with its holder.
  *
  * @module
  */
 import { lockFile, waitForLock } from '../../ffi/file-lock.ts';
-import { closeFile, makeFolder, O, openFile } from '../../ffi/files.ts';
+import { closeFile, identityOf, makeFolder, O, openFile } from '../../ffi/files.ts';
 import { ERRNO } from '../netlink/error.ts';
 import { ioFailure, need } from './io.ts';
 
@@ -32,6 +32,23 @@ export function tryLockFolder(folder: string): number | 'busy' | undefined {
   if (error !== -ERRNO.EAGAIN) return locked(fd, error, path);
   closeFile(fd);
   return 'busy';
+}
+
+/**
+ * Opens a file with `flags` (O_*) and waits for its lock, which closing the descriptor lets go of. Whoever has the lock may
+ * remove the file.
+ *
+ * @returns the descriptor, or `-errno` if there is none to be had. Throws {@link CniAbort} if it cannot be locked
+ */
+export function lockFileAt(path: string, flags: number): number {
+  for (;;) {
+    const fd = openFile(path, flags, 0o600);
+    if (fd < 0) return fd;
+    locked(fd, waitForLock(fd), path);
+    if (identityOf(path)?.inode === identityOf(`/proc/self/fd/${fd}`)?.inode) return fd;
+    // It was removed while we waited: the lock is of a file that nobody finds any more.
+    closeFile(fd);
+  }
 }
 
 function locked(fd: number, error: number, path: string): number {

@@ -131,6 +131,7 @@ test.each(['state', 'books'])('a read-only file system for %s', (folder) => {
     failure(5, /: EROFS$/, /read-only: mount it to be written, or set dataDir/),
   );
   expect(everything()).toEqual(before);
+  expect(stage.call('DEL', '', { wrapper })).toEqual({ status: 0, told: undefined });
 });
 
 test.each(['state', 'books'])('a full file system for %s', (folder) => {

@@ -1,11 +1,11 @@
 /** Plugins that are killed, and calls that cross: DEL leaves nothing, whatever was half done. @module */
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inNetns } from '../../ffi/netns.ts';
 import { seededRandom } from '../fuzz/random.ts';
 import { pathOf, REFERENCE } from './cni-plugin.ts';
-import { CniStage } from './cni-stage.ts';
+import { CniStage, DELEGATE } from './cni-stage.ts';
 import { run } from './witness.ts';
 
 /** What an ADD takes at most on an idle machine: kills are spread over it. */
@@ -94,4 +94,33 @@ test('ADD and DEL of one container at once end well or with an error, and a last
     expect(leftovers()).toEqual([[], [], []]);
     expect(run(pod, ['ip', '-br', 'link'])).not.toContain('eth0');
   }
+});
+
+test('a pod whose ADD and DEL have crossed has an address that is its own, or nothing', async () => {
+  const random = seededRandom(20_262);
+  for (let i = 0; i < 30; i++) {
+    const pod = stage.newPod();
+    const add = start('ADD', pathOf(pod), `pod-${i}`);
+    await Bun.sleep(random(8));
+    const del = start('DEL', pathOf(pod), `pod-${i}`);
+    expect([await add.exited, await del.exited]).toEqual([0, 0]);
+    const count = run(pod, ['ip', '-br', 'link']).includes('eth0') ? 1 : 0;
+    const addresses = stage.given().filter((address) => address.includes('.'));
+    const found = [stage.links(stage.node, 'veth'), addresses, stage.state()].map(({ length }) => length);
+    expect(found).toEqual([count, count, count]);
+    expect(stage.call('DEL', pathOf(pod), { id: `pod-${i}` }).status).toBe(0);
+  }
+});
+
+test('a second ADD of a container that is refused leaves what the first has, and what is known of it', () => {
+  const pod = stage.newPod();
+  expect(stage.call('ADD', pathOf(pod)).status).toBe(0);
+  const before = leftovers();
+  const [file = ''] = stage.state();
+  const known = readFileSync(join(stage.path, 'state', file), 'utf8');
+  const conf = stage.config({ ...DELEGATE, bridge: 'cni1' });
+  expect(stage.call('ADD', pathOf(pod), { conf })).toMatchObject({ status: 1, told: { code: 100 } });
+  expect(leftovers()).toEqual(before);
+  expect(readFileSync(join(stage.path, 'state', file), 'utf8')).toBe(known);
+  expect(stage.call('CHECK', pathOf(pod))).toEqual({ status: 0, told: undefined });
 });

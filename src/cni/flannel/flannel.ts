@@ -20,7 +20,7 @@ import type { CniRequest, Plugin } from '../request.ts';
 import { previousResult } from '../result.ts';
 import { validAttachments } from '../valid-attachments.ts';
 import { DEFAULT_BOOKS, delegateConfig, HOST_LOCAL_BOOKS } from './delegate.ts';
-import { attachmentsWith, forget, type Remembered, remember, remembered } from './memory.ts';
+import { attachmentsWith, forget, type Remembered, remember, remembered, takeTurn } from './memory.ts';
 import { readSubnetFile, type SubnetFile } from './subnet-file.ts';
 import { explainAbsence } from './waiting.ts';
 
@@ -50,21 +50,23 @@ async function add(request: CniRequest): Promise<JsonObject | undefined> {
   // Before anything is made: DEL knows nothing else.
   const bridge = why === undefined ? readBridgeConfig(place) : undefined;
   const text = JSON.stringify(delegate);
-  remember(request, text);
+  using _ = takeTurn(request, { mayFail: false });
+  const undo = remember(request, text);
   const result =
     bridge === undefined
       ? executePlugin(request, { type, config: text, why: why ?? '' })
-      : addOrForget(request, bridge);
+      : addOrUndo(request, bridge, undo);
   const outbound = bridge?.ipMasq === true;
   if (result !== undefined && (outbound || asksForPorts(config))) await addPorts(request, result, outbound);
   return result;
 }
 
-function addOrForget(request: CniRequest, bridge: BridgeConfig): JsonObject {
+/** A container that is added twice keeps what it has, and what is remembered of it. */
+function addOrUndo(request: CniRequest, bridge: BridgeConfig, undo: () => void): JsonObject {
   try {
     return addToBridge(request, bridge, HOST_LOCAL_BOOKS);
   } catch (thrown) {
-    forget(request);
+    undo();
     throw thrown;
   }
 }
@@ -82,7 +84,7 @@ async function addPorts(request: CniRequest, result: JsonObject, outbound: boole
   } catch (thrown) {
     const environment = { ...request.environment, CNI_COMMAND: 'DEL' };
     // What could not be done is told, not what could not be undone.
-    await remove({ ...request, verb: 'DEL', environment }).catch(() => undefined);
+    await takeAway({ ...request, verb: 'DEL', environment }).catch(() => undefined);
     throw thrown;
   }
 }
@@ -111,6 +113,11 @@ function readSubnets({ config }: CniRequest, code: number): SubnetFile {
 }
 
 async function remove(request: CniRequest): Promise<undefined> {
+  using _ = takeTurn(request, { mayFail: true });
+  await takeAway(request);
+}
+
+async function takeAway(request: CniRequest): Promise<void> {
   await removePorts(request);
   const state = remembered(request);
   const why = state === undefined ? undefined : whyForeign(state.place, request.environment);

@@ -3,10 +3,20 @@
  *
  * @module
  */
-import { listFolder, makeFolder, O, readFile, removeFile, writeFile } from '../../../ffi/files.ts';
+import {
+  closeFile,
+  isThere,
+  listFolder,
+  makeFolder,
+  O,
+  readFile,
+  removeFile,
+  writeFile,
+} from '../../../ffi/files.ts';
 import type { Attachment } from '../attachment.ts';
 import { ioFailure, need } from '../io.ts';
 import { optionalText, type Place } from '../json.ts';
+import { lockFileAt } from '../locked-folder.ts';
 import { type CniRequest, parseConfig } from '../request.ts';
 
 /** On tmpfs, as the address books are: what is remembered of pods dies with them. */
@@ -22,14 +32,40 @@ export interface Remembered {
 
 type Asker = Pick<CniRequest, 'config' | 'name'> & Attachment;
 
-/** Remembers the delegate's configuration. Throws {@link CniAbort} if it cannot be written. */
-export function remember(request: Asker, text: string): void {
+/**
+ * Waits until no other ADD or DEL of this interface is at work, and keeps others waiting until it is disposed of: if they
+ * crossed, a pod could have an address that was given back meanwhile. It makes the interface's file. Throws {@link CniAbort}
+ * if that cannot be, unless `mayFail`, as DEL may: then nobody is kept waiting.
+ */
+export function takeTurn(request: Asker, { mayFail }: { readonly mayFail: boolean }): Disposable {
   const [folder = DATA_DIR] = foldersOf(request);
-  need(`make ${folder}`, makeFolder(folder, 0o700));
+  const made = makeFolder(folder, 0o700);
+  if (!mayFail) need(`make ${folder}`, made);
   const path = ownPath(folder, request);
+  const fd = lockFileAt(path, O.CREAT);
+  if (!mayFail) need(`open ${path}`, fd);
+  return {
+    [Symbol.dispose]: () => {
+      if (fd >= 0) closeFile(fd);
+    },
+  };
+}
+
+/**
+ * Remembers the delegate's configuration, and gives back what has it remembered as before. Throws {@link CniAbort} if it
+ * cannot be written.
+ */
+export function remember(request: Asker, text: string): () => void {
+  const [folder = DATA_DIR] = foldersOf(request);
+  const path = ownPath(folder, request);
+  const former = readFile(path);
+  const undo = () => {
+    if (typeof former === 'number' || former === '') removeFile(path);
+    else writeFile(path, { text: former, flags: O.TRUNC });
+  };
   const error = writeFile(path, { text, flags: O.CREAT | O.TRUNC, mode: 0o600 });
-  if (error === 0) return;
-  removeFile(path);
+  if (error === 0) return undo;
+  undo();
   throw ioFailure(`write ${path}`, -error);
 }
 
@@ -46,7 +82,8 @@ export function remembered(request: Asker): Remembered | undefined {
 export function forget(request: Asker): void {
   for (const folder of foldersOf(request)) {
     const path = ownPath(folder, request);
-    need(`remove ${path}`, removeFile(path));
+    // On a read-only file system not even what is not there can be removed.
+    if (isThere(path)) need(`remove ${path}`, removeFile(path));
     const flannels = flannelsPath(folder, request);
     if (readAt(flannels, request) !== undefined) need(`remove ${flannels}`, removeFile(flannels));
   }
