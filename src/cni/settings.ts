@@ -12,12 +12,14 @@ export function setAll(settings: readonly Setting[]): void {
   for (const { name, value } of settings) setSysctl(name, value);
 }
 
-/** Sets one, and gives back whether it was not so. */
-export function setSysctl(name: string, value: string): boolean {
-  const path = `/proc/sys/${name}`;
-  if (settingOf(path) === value) return false;
-  need(`set ${name} to ${value}`, writeFile(path, { text: value }));
-  return true;
+/** Sets one. */
+export function setSysctl(name: string, value: string): void {
+  if (!isSet(name, value)) need(`set ${name} to ${value}`, writeFile(`/proc/sys/${name}`, { text: value }));
+}
+
+/** Whether one is so. */
+export function isSet(name: string, value: string): boolean {
+  return settingOf(`/proc/sys/${name}`) === value;
 }
 
 /** What differs, one sentence each. */

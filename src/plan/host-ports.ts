@@ -56,6 +56,12 @@ export function overlap(a: PortMapping, b: PortMapping): boolean {
   return one === other || isAny(one) || isAny(other);
 }
 
+/** Whether what is sent to a port of an address of the node, of the mapping's protocol, is the mapping's. */
+export function isFor({ hostPort, hostIp }: PortMapping, { to, port }: { to: Ip; port: number }): boolean {
+  if (hostPort !== port) return false;
+  return hostIp === undefined || hostIp === to || (isAny(hostIp) && familyOf(hostIp) === familyOf(to));
+}
+
 /** NFTNL_UDATA_COMMENT_MAXLEN of libnftnl, with a NUL. */
 const COMMENT_LENGTH_MAX = 127;
 

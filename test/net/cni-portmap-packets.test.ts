@@ -1,5 +1,6 @@
 /** hostPorts by packets, beside the reference's `portmap`. @module */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import type { Netns } from '../../ffi/netns.ts';
 import type { Ip } from '../../src/model/ip.ts';
 import { eventually } from './agent-support.ts';
 import { DNS, MAPPINGS, ONE_ADDRESS, PortLab, TABLE, untilSettled, WEB } from './cni-portmap-lab.ts';
@@ -168,21 +169,12 @@ describe('connections', () => {
   test('over UDP that the kernel remembers do not keep a client from the new pod', async () => {
     const { node, outside } = lab.newNode();
     const [pod, next] = [lab.newSpace(), lab.newSpace()];
-    const track = (daddr: string, answeredBy: string) =>
-      run(node, [
-        ...`conntrack -I -p udp -s 192.0.2.2 -d ${daddr} --sport 4000 --dport 5353 -t 100`.split(' '),
-        ...`-r ${answeredBy} -q 192.0.2.2 --reply-port-src 53 --reply-port-dst 4000`.split(' '),
-      ]);
-    const tracked = () => run(node, ['sh', '-c', 'conntrack -L -p udp 2>/dev/null']);
-    run(node, [
-      'nft',
-      'add table ip track { chain c { type filter hook output priority 0; ct state new; }; }',
-    ]);
     // One that the node answered itself, one to a pod of before, and one that only passes through.
-    track('192.0.2.1', '192.0.2.1');
-    track('192.0.2.9', '10.42.1.77');
-    track('198.51.100.53', '198.51.100.53');
+    track(node, '192.0.2.1', '192.0.2.1');
+    track(node, '192.0.2.9', '10.42.1.77');
+    track(node, '198.51.100.53', '198.51.100.53');
     expect(lab.add({ node, pod, id: 'pod-1', mappings: [DNS] }).status).toBe(0);
+    const tracked = () => connections(node);
     expect(tracked().match(/dst=\S+ sport=4000/g)).toEqual(['dst=198.51.100.53 sport=4000']);
     await lab.serve(pod, [53]);
     expect(await lab.ask(outside, ['udp 192.0.2.1 5353'])).toEqual({ 'udp 192.0.2.1 5353': '192.0.2.2' });
@@ -192,4 +184,28 @@ describe('connections', () => {
     expect(tracked()).toContain('dst=198.51.100.53');
     expect(lab.add({ node, pod: next, id: 'pod-2', mappings: [DNS] }).status).toBe(0);
   });
+
+  test("to another address of the node are nobody else's, and stay", () => {
+    const { node } = lab.newNode();
+    const pod = lab.newSpace();
+    track(node, '192.0.2.1', '192.0.2.1');
+    track(node, '192.0.2.9', '10.42.1.77');
+    const one = { node, pod, id: 'pod-1', mappings: [{ ...DNS, hostIP: '192.0.2.1' }] };
+    expect(lab.add(one).status).toBe(0);
+    expect(connections(node).match(/dst=\S+ sport=4000/g)).toEqual(['dst=192.0.2.9 sport=4000']);
+    expect(lab.portmap('DEL', one).status).toBe(0);
+    expect(connections(node).match(/dst=\S+ sport=4000/g)).toEqual(['dst=192.0.2.9 sport=4000']);
+  });
 });
+
+/** Makes the node remember a connection to its port 5353. */
+function track(node: Netns, daddr: string, answeredBy: string): void {
+  run(node, [
+    ...`conntrack -I -p udp -s 192.0.2.2 -d ${daddr} --sport 4000 --dport 5353 -t 100`.split(' '),
+    ...`-r ${answeredBy} -q 192.0.2.2 --reply-port-src 53 --reply-port-dst 4000`.split(' '),
+  ]);
+}
+
+function connections(node: Netns): string {
+  return run(node, ['sh', '-c', 'conntrack -L -p udp 2>/dev/null']);
+}

@@ -1,6 +1,6 @@
 /** hostPorts in the kernel and on disk: as they should be, in trouble, and gone. @module */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { REFERENCE } from './cni-plugin.ts';
 import { DNS, MAPPINGS, ONE_ADDRESS, PortLab, ruleset, TABLE, WEB } from './cni-portmap-lab.ts';
@@ -46,6 +46,15 @@ describe('the kernel', () => {
     expect(lab.portmap('CHECK', one, told).status).toBe(0);
     expect(lab.portmap('DEL', two).status).toBe(0);
     expect(ruleset(node)).toBe(whole);
+  });
+
+  test('opens no link that cannot be noted to be closed again', () => {
+    const { node } = lab.newNode();
+    mkdirSync(join(lab.folder.path, 'hostports/cni0.localnet'), { recursive: true });
+    const one = { node, pod: lab.newSpace(), id: 'pod-1', mappings: [WEB] };
+    expect(lab.add(one)).toMatchObject({ status: 1, told: { code: 5 } });
+    expect(run(node, ['cat', '/proc/sys/net/ipv4/conf/cni0/route_localnet'])).toBe('0\n');
+    expect(ruleset(node)).not.toContain(TABLE);
   });
 
   test("keeps another program's table of the same name", () => {

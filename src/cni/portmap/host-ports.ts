@@ -10,14 +10,14 @@ import type { HostPorts } from '../../model/host-ports.ts';
 import { familyOf, type Ip } from '../../model/ip.ts';
 import type { NetlinkError } from '../../netlink/error.ts';
 import { addressMessage, ifaddrmsg, RTM } from '../../netlink/route.ts';
-import { findConflict, planHostPorts, wantsLocalnet } from '../../plan/host-ports.ts';
+import { findConflict, isFor, planHostPorts, wantsLocalnet } from '../../plan/host-ports.ts';
 import type { Attachment } from '../attachment.ts';
 import { CniAbort, cniFailure } from '../failure.ts';
 import type { JsonObject } from '../json.ts';
 import { isNamespace, ownNamespace } from '../namespace.ts';
 import type { CniRequest } from '../request.ts';
 import { Rtnl, refusal } from '../rtnl.ts';
-import { setSysctl } from '../settings.ts';
+import { isSet, setSysctl } from '../settings.ts';
 import { type Flow, forgetConnections } from './connections.ts';
 import { hasPorts, hostPortsFolder } from './folder.ts';
 import { Netfilter } from './netfilter.ts';
@@ -97,9 +97,10 @@ function remove(
   const all = book.read();
   const [gone, left] = [all.filter(isGone), all.filter((ports) => !isGone(ports))];
   if (gone.length === 0) return [];
+  // Before their guard goes.
+  closeLocalnets(book, left);
   const error = writePortTables(session, planHostPorts(left));
   if (error !== undefined) throw refused(error);
-  closeLocalnets(book, left);
   // Last, so that who is killed before is asked again.
   for (const ports of gone) book.remove(ports);
   return gone;
@@ -183,9 +184,11 @@ function refused(error: NetlinkError): CniAbort {
   return refusal('make the hostPorts with nf_tables', error);
 }
 
-/** The link to the pod takes packets from and to 127.0.0.1 from now on. */
+/** The link to the pod takes packets from and to 127.0.0.1 from now on. Noted first: who is killed leaves it to be closed. */
 function openLocalnet(book: PortBook, link: string): void {
-  if (link !== '' && setSysctl(localnetOf(link), '1')) book.noteLocalnet(link, true);
+  if (link === '' || isSet(localnetOf(link), '1')) return;
+  book.noteLocalnet(link, true);
+  setSysctl(localnetOf(link), '1');
 }
 
 /** No pod needs it any more: what was opened here is closed again. */
@@ -223,10 +226,13 @@ function forget(
   { addresses, mappings }: HostPorts,
   isStale: (flow: Flow, to: Ip) => boolean,
 ): void {
-  const ports = mappings.filter(({ protocol }) => protocol === 'udp').map(({ hostPort }) => hostPort);
-  if (ports.length === 0) return;
+  const ofUdp = mappings.filter(({ protocol }) => protocol === 'udp');
+  if (ofUdp.length === 0) return;
+  const ports = [...new Set(ofUdp.map(({ hostPort }) => hostPort))];
+  // What is sent to another address may be somebody else's.
+  const isOurs = ({ destination: to, port }: Flow) => ofUdp.some((mapping) => isFor(mapping, { to, port }));
   for (const { ip } of addresses) {
-    const stale = { family: familyOf(ip), ports, isStale: (flow: Flow) => isStale(flow, ip) };
+    const stale = { family: familyOf(ip), ports, isStale: (flow: Flow) => isOurs(flow) && isStale(flow, ip) };
     const error = forgetConnections(session, stale);
     if (error !== undefined) throw refusal(`forget connections to UDP ports ${ports.join(', ')}`, error);
   }

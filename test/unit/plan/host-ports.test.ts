@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import type { HostPorts, PortMapping } from '../../../src/model/host-ports.ts';
 import type { Ip } from '../../../src/model/ip.ts';
 import { ruleText } from '../../../src/model/traffic-rules.ts';
-import { findConflict, overlap, planHostPorts, wantsLocalnet } from '../../../src/plan/host-ports.ts';
+import { findConflict, isFor, overlap, planHostPorts, wantsLocalnet } from '../../../src/plan/host-ports.ts';
 
 function mapping(text: string): PortMapping {
   const [protocol = '', hostIp = '', hostPort, containerPort] = text.split(' ');
@@ -151,4 +151,17 @@ test('a port is in nobody’s way where one has no address of the family', () =>
   const only6 = ports(['tcp * 1 1'], { addresses: [{ ip: 'fd42:1::3' as Ip, length: 64 }] });
   expect(findConflict(only4, [only6])).toBeUndefined();
   expect(findConflict(ports(['tcp :: 1 1']), [only4])).toBeUndefined();
+});
+
+test.each([
+  ['udp * 53 5353', '192.0.2.1', 53, true],
+  ['udp * 53 5353', 'fd42:1::3', 53, true],
+  ['udp * 53 5353', '192.0.2.1', 5353, false],
+  ['udp 192.0.2.1 53 53', '192.0.2.1', 53, true],
+  ['udp 192.0.2.1 53 53', '192.0.2.9', 53, false],
+  ['udp 0.0.0.0 53 53', '192.0.2.9', 53, true],
+  ['udp 0.0.0.0 53 53', 'fd42:1::3', 53, false],
+  ['udp :: 53 53', 'fd42:1::3', 53, true],
+])('%s is for what is sent to %s, port %d: %p', (text, to, port, expected) => {
+  expect(isFor(mapping(text), { to: to as Ip, port })).toBe(expected);
 });
