@@ -27,17 +27,14 @@ export interface Giving {
   readonly sets: readonly (readonly PodRange[])[];
   /** Addresses that somebody uses without having been given them here. */
   readonly inUse: ReadonlySet<Ip>;
+  /** Folders like this one, in which others have written addresses down. They are looked at without their locks. */
+  readonly otherBooks: readonly string[];
 }
 
 /** The folder of one network, locked for as long as it is open. */
 export class AddressBook implements Disposable {
   readonly #folder: string;
   readonly #lock: number;
-
-  /** The addresses that a folder names as taken, without its lock; none if there is no folder. */
-  static peek(folder: string): Ip[] {
-    return namesIn(folder).flatMap((name) => parseIp(name) ?? []);
-  }
 
   /** Opens the book of a folder, or gives back `undefined` if there is none. Waits for the lock. */
   static ofFolder(folder: string): AddressBook | undefined {
@@ -51,8 +48,11 @@ export class AddressBook implements Disposable {
   }
 
   /** Gives one address of each set, all or none. Throws {@link CniAbort} if that cannot be. */
-  give(owner: Attachment, { sets, inUse }: Giving): GivenAddress[] {
+  give(owner: Attachment, { sets, inUse, otherBooks }: Giving): GivenAddress[] {
     const taken = this.#read();
+    const folders = otherBooks.filter((folder) => folder !== this.#folder);
+    const elsewhere = new Map(folders.map((folder) => [folder, new Set(addressesIn(folder))]));
+    const others = [inUse, ...elsewhere.values()];
     const mine = [...taken].filter(([, holder]) => holder === ownerText(owner)).map(([ip]) => ip);
     const twice = mine.find((ip) => sets.flat().some((range) => rangeHolds(range, ip)));
     if (twice !== undefined) {
@@ -63,8 +63,9 @@ export class AddressBook implements Disposable {
     try {
       for (const [i, set] of sets.entries()) {
         const last = this.#last(i);
-        const next = nextAddress(set, { last, isTaken: (ip) => taken.has(ip) || inUse.has(ip) });
-        if (next === undefined) throw exhausted(set, { folder: this.#folder, count: taken.size });
+        const isTaken = (ip: Ip) => taken.has(ip) || others.some((each) => each.has(ip));
+        const next = nextAddress(set, { last, isTaken });
+        if (next === undefined) throw exhausted(set, [[this.#folder, taken], ...elsewhere]);
         this.#write(this.#pathOf(next.ip), ownerText(owner));
         given.push(next);
         this.#write(this.#lastPath(i), next.ip);
@@ -143,6 +144,10 @@ export class AddressBook implements Disposable {
   }
 }
 
+function addressesIn(folder: string): Ip[] {
+  return namesIn(folder).flatMap((name) => parseIp(name) ?? []);
+}
+
 function namesIn(folder: string): string[] {
   const names = listFolder(folder);
   if (typeof names !== 'number') return names;
@@ -155,13 +160,18 @@ function ownerText({ containerId, ifname }: Attachment): string {
   return `${containerId}\r\n${ifname}`;
 }
 
-function exhausted(set: readonly PodRange[], { folder, count }: { folder: string; count: number }): CniAbort {
+/** Folders, this one first, and what is written down there by address. */
+type Books = readonly (readonly [string, { readonly size: number }])[];
+
+function exhausted(set: readonly PodRange[], books: Books): CniAbort {
   const ranges = set.map(rangeText).join(', ');
+  const counts = books.filter(([, { size }], i) => i === 0 || size > 0);
+  const told = counts.map(([folder, { size }]) => `${folder} has ${size} addresses given`).join(', ');
   return new CniAbort(
     cniFailure(
       'OWN',
       `no IP addresses available in range set: ${ranges}`,
-      `${folder} has ${count} addresses given; each file there names the container that has it`,
+      `${told}; each file there names the container that has it`,
     ),
   );
 }

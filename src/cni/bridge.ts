@@ -22,8 +22,15 @@ import { formatResult } from './result.ts';
 import { Rtnl, refusal } from './rtnl.ts';
 import { setAll } from './settings.ts';
 
-/** Adds a pod. What was made is taken back if something cannot be. */
-export function addToBridge(request: CniRequest, config: BridgeConfig, otherBooks: string): JsonObject {
+/**
+ * Adds a pod. What was made is taken back if something cannot be. `otherBooks` are folders of this network in which
+ * addresses are written down, too.
+ */
+export function addToBridge(
+  request: CniRequest,
+  config: BridgeConfig,
+  otherBooks: readonly string[],
+): JsonObject {
   using netns = openNamespace(request);
   using pod = new Rtnl(netns);
   using node = new Rtnl();
@@ -45,17 +52,14 @@ export function addToBridge(request: CniRequest, config: BridgeConfig, otherBook
 interface Ask {
   readonly owner: Attachment;
   readonly config: BridgeConfig;
-  readonly otherBooks: string;
+  readonly otherBooks: readonly string[];
   readonly found: NodeBridge | undefined;
 }
 
 function giveAddresses(node: Rtnl, { owner, config, otherBooks, found }: Ask): GivenAddress[] {
   const inUse = found === undefined ? new Set<GivenAddress['ip']>() : addressesInUse(node, found, config);
   using book = new AddressBook(`${config.books}/${config.name}`);
-  if (otherBooks !== config.books) {
-    for (const ip of AddressBook.peek(`${otherBooks}/${config.name}`)) inUse.add(ip);
-  }
-  return book.give(owner, { sets: config.sets, inUse });
+  return book.give(owner, { sets: config.sets, inUse, otherBooks });
 }
 
 interface Connection {
@@ -139,7 +143,7 @@ function setUpPod(pod: Rtnl, { netns, ifname, plan }: PodEnd): void {
     ...plan.routes.map((route) => ({
       what: `add a route to ${route.dst}`,
       request: addRoute(index, route),
-      mayExist: true,
+      unless: ERRNO.EEXIST,
     })),
   ]);
 }

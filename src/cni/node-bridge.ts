@@ -12,6 +12,7 @@ import {
   prefixesOverlap,
   prefixOf,
 } from '../model/ip.ts';
+import { ERRNO } from '../netlink/error.ts';
 import { ifinfomsg } from '../netlink/link-kinds.ts';
 import { IFF, linkMessage, NUD_IN_USE, ndmsg, neighbourMessage, RTM } from '../netlink/route.ts';
 import { gatewaySettings, type PodPlan } from '../plan/pod.ts';
@@ -78,7 +79,7 @@ function create(
   const { bridge: name, mtuBytes } = config;
   const attrs = { name, mtu: mtuBytes, address: plan.bridgeMac, linkInfo: { kind: 'bridge' as const } };
   // Another pod's plugin may be quicker.
-  rtnl.run([{ what: `create bridge ${name}`, request: createLink(flags, attrs), mayExist: true }]);
+  rtnl.run([{ what: `create bridge ${name}`, request: createLink(flags, attrs), unless: ERRNO.EEXIST }]);
   const made = findBridge(rtnl, name);
   if (made !== undefined) return made;
   throw new CniAbort(
@@ -107,11 +108,13 @@ function ensureGateway(rtnl: Rtnl, { bridge, config, gateway }: Gateway): void {
     ...foreign.map((cidr) => ({
       what: `remove ${text(cidr)} from ${config.bridge}`,
       request: removeAddress(index, cidr),
+      // Gone by another pod's plugin, or with another address of its subnet.
+      unless: ERRNO.EADDRNOTAVAIL,
     })),
     {
       what: `add ${text(gateway)} to ${config.bridge}`,
       request: addAddress(index, gateway),
-      mayExist: true,
+      unless: ERRNO.EEXIST,
     },
   ]);
 }

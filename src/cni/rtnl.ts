@@ -7,7 +7,7 @@ import { inNetns, type Netns } from '../../ffi/netns.ts';
 import { type NetlinkSocket, openNetlink } from '../../ffi/socket.ts';
 import { addressBits, familyOf, type Ip } from '../model/ip.ts';
 import type { Codec, Infer } from '../netlink/codec.ts';
-import { ERRNO, errnoName, type NetlinkError } from '../netlink/error.ts';
+import { errnoName, type NetlinkError } from '../netlink/error.ts';
 import { ifinfomsg } from '../netlink/link-kinds.ts';
 import {
   AF,
@@ -40,8 +40,8 @@ export interface Step {
   /** What it is to do, in words. */
   readonly what: string;
   readonly request: Request<unknown>;
-  /** Whether it is right, too, if the object is there already. */
-  readonly mayExist?: boolean;
+  /** The refusal that is right, too: `EEXIST` of what is there already, say. */
+  readonly unless?: number;
 }
 
 /** Requests to one namespace: the container's, or without any the thread's own. */
@@ -123,10 +123,9 @@ export class Rtnl implements Disposable {
   run(steps: readonly Step[]): void {
     for (const [i, { request }] of steps.entries()) this.#session.queue(i, request);
     const failed = this.#session.finish();
-    for (const [i, { what, mayExist }] of steps.entries()) {
+    for (const [i, { what, unless }] of steps.entries()) {
       const error = failed.get(i);
-      if (error !== undefined && !(mayExist === true && error.errno === ERRNO.EEXIST))
-        throw refusal(what, error);
+      if (error !== undefined && error.errno !== unless) throw refusal(what, error);
     }
   }
 

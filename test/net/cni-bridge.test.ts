@@ -1,6 +1,8 @@
 /** The node's bridge as the plugin finds it, and makes it. @module */
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { pathOf } from './cni-plugin.ts';
+import { join } from 'node:path';
+import { inNetns } from '../../ffi/netns.ts';
+import { pathOf, REFERENCE } from './cni-plugin.ts';
 import { CniStage, DELEGATE, SUBNET_ENV } from './cni-stage.ts';
 import { run } from './witness.ts';
 
@@ -93,4 +95,46 @@ test.each([
   });
   expect(run(stage.node, ['ip', '-j', 'link'])).toEqual(before);
   expect([stage.given(), stage.state()]).toEqual([[], []]);
+});
+
+test('pods that come at once put a bridge of a foreign subnet right together', async () => {
+  const start = (id: string, netns: string) =>
+    inNetns(stage.node, () =>
+      Bun.spawn([join(stage.path, 'flannel')], {
+        stdin: Buffer.from(JSON.stringify(stage.config())),
+        env: {
+          CNI_COMMAND: 'ADD',
+          CNI_CONTAINERID: id,
+          CNI_NETNS: netns,
+          CNI_IFNAME: 'eth0',
+          CNI_PATH: REFERENCE,
+        },
+      }),
+    );
+  run(stage.node, ['ip', 'link', 'add', 'cni0', 'type', 'bridge']);
+  for (let round = 0; round < 5; round++) {
+    for (let i = 1; i < 20; i++) run(stage.node, ['ip', 'address', 'add', `10.99.${i}.1/24`, 'dev', 'cni0']);
+    const adds = [1, 2, 3, 4, 5, 6].map((i) => start(`pod-${round}-${i}`, pathOf(stage.newPod())));
+    const told = await Promise.all(adds.map(({ stdout }) => new Response(stdout).text()));
+    expect(told.filter((each) => each.includes('code'))).toEqual([]);
+    expect(run(stage.node, ['ip', '-br', '-4', 'address', 'show', 'cni0'])).toMatch(/10\.42\.1\.1\/24 *\n/);
+    run(stage.node, ['ip', 'address', 'del', '10.42.1.1/24', 'dev', 'cni0']);
+  }
+});
+
+test('an address that is written down where others have written before is not given, and named when none is left', () => {
+  const taken = (ip: string) => [
+    ...['unshare', '-m', 'sh', '-c'],
+    `mount -t tmpfs tmpfs /run && mkdir -p /run/cni/networks/cbr0 && echo pod-0 > /run/cni/networks/cbr0/${ip} && exec "$0"`,
+  ];
+  const made = stage.call('ADD', pathOf(stage.newPod()), { wrapper: taken('10.42.1.2') });
+  expect(JSON.stringify(made.told)).toContain('10.42.1.3/24');
+  expect(stage.call('DEL', '').status).toBe(0);
+  stage.writeSubnets(SUBNET_ENV.replace('10.42.1.1/24', '10.42.1.5/30'));
+  expect(stage.call('ADD', pathOf(stage.newPod()), { wrapper: taken('10.42.1.6') })).toMatchObject({
+    told: {
+      msg: expect.stringContaining('no IP addresses available'),
+      details: expect.stringContaining('/run/cni/networks/cbr0 has 1'),
+    },
+  });
 });

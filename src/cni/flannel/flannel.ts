@@ -64,7 +64,7 @@ async function add(request: CniRequest): Promise<JsonObject | undefined> {
 /** A container that is added twice keeps what it has, and what is remembered of it. */
 function addOrUndo(request: CniRequest, bridge: BridgeConfig, undo: () => void): JsonObject {
   try {
-    return addToBridge(request, bridge, HOST_LOCAL_BOOKS);
+    return addToBridge(request, bridge, foldersOf(request.name, bridge.books));
   } catch (thrown) {
     undo();
     throw thrown;
