@@ -38,24 +38,29 @@ export class NetfilterAccess {
     monotonicMs: () => this.#clock.monotonicMs(),
   });
   readonly #clock: Clock;
+  readonly #open: typeof openNetlink;
   #socket: NetlinkSocket | undefined;
   #session: Session | undefined;
   #listener: RuleListener | undefined;
   #watch: Watch | undefined;
   #settling: Timer | undefined;
+  /** Until it is over nothing is opened: each pass wants the rules anew, and would have begun another wait. */
+  #waiting: Timer | undefined;
   #isWanted = false;
   #isClosed = false;
   /** How often events were lost. */
   eventLosses = 0;
 
-  constructor(clock: Clock) {
+  /** @param open for tests: the faults of sockets */
+  constructor(clock: Clock, open: typeof openNetlink = openNetlink) {
     this.#clock = clock;
+    this.#open = open;
   }
 
   /** For requests; `undefined` where the kernel has no netfilter, or lets nobody ask. */
   session(): Session | undefined {
     if (this.#session !== undefined || this.#isClosed) return this.#session;
-    const opened = openNetlink({ protocol: NETLINK_NETFILTER });
+    const opened = this.#open({ protocol: NETLINK_NETFILTER });
     if (typeof opened === 'number') return undefined;
     this.#socket = opened;
     this.#session = new Session(opened);
@@ -82,15 +87,17 @@ export class NetfilterAccess {
   close(): void {
     this.#isClosed = true;
     this.#settling?.cancel();
+    this.#waiting?.cancel();
     this.#watch?.close();
     this.#socket?.close();
   }
 
   #begin(): void {
     const listener = this.#listener;
-    if (this.#isClosed || this.#watch !== undefined || listener === undefined) return;
+    if (this.#isClosed || listener === undefined) return;
+    if (this.#watch !== undefined || this.#waiting !== undefined) return;
     if (this.session() === undefined) return;
-    const socket = openNetlink({
+    const socket = this.#open({
       protocol: NETLINK_NETFILTER,
       groups: NFTABLES_GROUP,
       receiveBufferBytes: EVENT_BUFFER_BYTES,
@@ -124,8 +131,8 @@ export class NetfilterAccess {
   }
 
   #again(listener: RuleListener, delayMs: number): void {
-    this.#clock.schedule(delayMs, () => {
-      if (this.#isClosed) return;
+    this.#waiting = this.#clock.schedule(delayMs, () => {
+      this.#waiting = undefined;
       this.#begin();
       listener.look('events of traffic rules were lost');
     });

@@ -61,6 +61,8 @@ export function isOwnTable({ family, table }: Pick<ChainPlace, 'family' | 'table
 /** What was read. */
 export interface ForwardReading {
   readonly chains: readonly ForwardChain[];
+  /** Those that the kernel calls at the forward hook, dormant ones among them. */
+  readonly bases: readonly BaseChain[];
   /** The addresses of all chains whose rules were read. */
   readonly seen: ReadonlySet<string>;
   /** The tables that have chains at the forward hook, those without effect among them: `ip filter`. */
@@ -72,12 +74,13 @@ export function tablePlace({ family, table }: Pick<ChainPlace, 'family' | 'table
   return `${family} ${table}`;
 }
 
-/** See the module. */
+/** See the module. What is in `known` is not listed anew. */
 export function readForwardChains(
   session: Session,
   networks: readonly Prefix[],
+  known?: readonly BaseChain[],
 ): ForwardReading | NetlinkError {
-  const bases = listForwardChains(session);
+  const bases = known ?? listForwardChains(session);
   if ('errno' in bases) return bases;
   const reader = new ChainReader(session);
   const chains = bases.flatMap((base) => {
@@ -85,10 +88,12 @@ export function readForwardChains(
     if ((flags & NFT_TABLE_F.DORMANT) !== 0) return [];
     return [judge({ ...base, isOwned: (flags & NFT_TABLE_F.OWNER) !== 0 }, networks, reader)];
   });
-  return reader.error ?? { chains, seen: reader.seen, tables: new Set(bases.map(tablePlace)) };
+  return reader.error ?? { chains, bases, seen: reader.seen, tables: new Set(bases.map(tablePlace)) };
 }
 
-interface BaseChain extends ChainPlace {
+/** A chain that a hook calls. */
+export interface BaseChain extends ChainPlace {
+  /** Whether its policy is drop. */
   readonly isShut: boolean;
 }
 

@@ -20,15 +20,18 @@ import { NLM_F, type Request, type Session } from '../netlink/session.ts';
 import { acceptRules } from './chain-rules.ts';
 import { chainHeader, type ForwardReading, readForwardChains, tablePlace } from './forward-chains.ts';
 import { request, userDataOf } from './nft-requests.ts';
-import { inTransaction, readGeneration } from './transaction.ts';
+import { inTransaction, isAbsent, readGeneration } from './transaction.ts';
 
 /** The chains as they were read last, and what they were read for. */
 interface Known extends ForwardReading {
   readonly networks: readonly Prefix[];
   readonly generation: number;
-  /** By the monotonic clock. */
-  readonly atMs: number;
+  /** When all chains were listed, by the monotonic clock. */
+  readonly listedMs: number;
 }
+
+/** What may be another by now: rules in chains that were read, or the chains themselves. */
+type Stale = 'rules' | 'chains';
 
 /** A look whose every change since would have been heard of is good for this long: to list thousands of chains takes time. */
 const TRUST_MS = 120_000;
@@ -46,8 +49,7 @@ export interface PassageOptions {
 export class Passage {
   readonly #options: PassageOptions;
   #known: Known | undefined;
-  /** Whether a chain that was read may be another by now, or one may have come. */
-  #isStale = true;
+  #stale: Stale | undefined = 'chains';
 
   constructor(options: PassageOptions) {
     this.#options = options;
@@ -58,21 +60,27 @@ export class Passage {
     const session = this.#options.session();
     if (session === undefined) return [];
     const generation = readGeneration(session);
-    if (typeof generation !== 'number') return generation;
+    if (typeof generation !== 'number') return isAbsent(generation) ? [] : generation;
     if (this.#known !== undefined && this.#isGood(this.#known, networks, generation))
       return this.#known.chains;
-    const reading = readForwardChains(session, networks);
+    // kube-proxy writes a chain anew with each of its changes, beside thousands that are none of ours.
+    const listed = this.#stale === 'rules' && this.#isTrusted(this.#known) ? this.#known : undefined;
+    const reading = readForwardChains(session, networks, listed?.bases);
     if ('errno' in reading) return reading;
-    this.#known = { ...reading, networks, generation, atMs: this.#options.monotonicMs() };
-    this.#isStale = false;
+    const listedMs = listed?.listedMs ?? this.#options.monotonicMs();
+    this.#known = { ...reading, networks, generation, listedMs };
+    this.#stale = undefined;
     return reading.chains;
   }
 
   #isGood(known: Known, networks: readonly Prefix[], generation: number): boolean {
     if (known.networks.join() !== networks.join()) return false;
-    if (known.generation === generation) return true;
+    return known.generation === generation || (this.#stale === undefined && this.#isTrusted(known));
+  }
+
+  #isTrusted(known: Known | undefined): known is Known {
     const { isHeard, monotonicMs } = this.#options;
-    return !this.#isStale && isHeard() && monotonicMs() < known.atMs + TRUST_MS;
+    return known !== undefined && isHeard() && monotonicMs() < known.listedMs + TRUST_MS;
   }
 
   /** Reads what has changed since the last look. */
@@ -87,21 +95,24 @@ export class Passage {
 
   /** Tells of a change of a chain, or of a rule in it; whether it may change what was found. */
   concerns(place: ChainPlace, isForward = false): boolean {
-    const isNews = isForward || this.#known?.seen.has(chainAddress(place)) === true;
-    this.#isStale ||= isNews;
-    return isNews;
+    const address = chainAddress(place);
+    const isBase = this.#known?.bases.some((base) => chainAddress(base) === address) === true;
+    if (isForward || isBase) this.doubt();
+    else if (this.#known?.seen.has(address) !== true) return false;
+    this.#stale ??= 'rules';
+    return true;
   }
 
   /** The same of a table as a whole. */
   concernsTable(table: Pick<ChainPlace, 'family' | 'table'>): boolean {
     const isNews = this.#known?.tables.has(tablePlace(table)) === true;
-    this.#isStale ||= isNews;
+    if (isNews) this.doubt();
     return isNews;
   }
 
   /** Changes may have been missed. */
   doubt(): void {
-    this.#isStale = true;
+    this.#stale = 'chains';
   }
 
   /** Makes it so that chains that drop accept the networks first; without networks, takes out all that is ours. */

@@ -18,6 +18,7 @@ import { elementsMessage, setMessage } from '../netlink/nftables-sets.ts';
 import type { Session } from '../netlink/session.ts';
 import { commentOf, headerOf } from './nft-requests.ts';
 import { chainAttributes, chainsOf, elementOf, mapAttributes } from './port-expressions.ts';
+import { isAbsent } from './transaction.ts';
 
 /** A table as lines, so that two compare: what is made, in its order, then the ports in theirs. */
 type Description = readonly string[];
@@ -52,11 +53,6 @@ export function missingPorts(
     missing.push(...describeWanted(table).filter((line) => !found.includes(line)));
   }
   return missing;
-}
-
-/** Of a kernel without nf_tables. */
-export function isAbsent({ errno }: NetlinkError): boolean {
-  return errno === ERRNO.EOPNOTSUPP || errno === ERRNO.EPROTONOSUPPORT || errno === ERRNO.EINVAL;
 }
 
 /** How a family's table is asked for and deleted. */

@@ -10,8 +10,9 @@ import { chainMessage, NFT_MSG, ruleMessage, tableMessage } from '../netlink/nft
 import { elementsMessage, setMessage } from '../netlink/nftables-sets.ts';
 import { NLM_F, type Request, type Session } from '../netlink/session.ts';
 import { batch, headerOf, request, userDataOf } from './nft-requests.ts';
-import { isAbsent, portTableDifference, readTable, tableOf } from './port-description.ts';
+import { portTableDifference, readTable, tableOf } from './port-description.ts';
 import { chainAttributes, chainsOf, elementOf, mapAttributes } from './port-expressions.ts';
+import { isAbsent } from './transaction.ts';
 
 /** As many as fit into a datagram with all the rest, whatever their comments. */
 const ELEMENTS_PER_TRANSACTION = 240;

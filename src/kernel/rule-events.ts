@@ -32,7 +32,7 @@ export interface RuleEventSink extends Pick<EventSink, 'moved' | 'look' | 'hostP
 export interface RuleEventContext {
   /** Of the socket whose requests are our own. */
   readonly ownPortId: number;
-  readonly passage: Pick<Passage, 'concerns' | 'concernsTable'>;
+  readonly passage: Pick<Passage, 'concerns' | 'concernsTable' | 'doubt'>;
 }
 
 /**
@@ -46,6 +46,7 @@ export function readRuleEvents(datagram: Uint8Array, context: RuleEventContext, 
     });
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
+    context.passage.doubt();
     sink.look(`unreadable event: ${error.message}`);
   }
 }

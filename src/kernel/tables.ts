@@ -21,7 +21,7 @@ import { NLM_F, type Request, type Session } from '../netlink/session.ts';
 import type { Owner } from '../reconcile/target.ts';
 import { batch, commentOf, headerOf, request, userDataOf } from './nft-requests.ts';
 import { expressionsOf, ruleOf } from './rule-expressions.ts';
-import { ATTEMPTS, CHANGED, inTransaction, readGeneration } from './transaction.ts';
+import { ATTEMPTS, CHANGED, inTransaction, isAbsent, readGeneration } from './transaction.ts';
 
 /** By number: NF_INET_*. */
 const HOOKS = ['prerouting', 'input', 'forward', 'output', 'postrouting'];
@@ -98,10 +98,6 @@ function change(
       return netlinkError(ERRNO.EEXIST, { text: 'a table of this name is of another program' });
     return requestsFor(found);
   });
-}
-
-function isAbsent({ errno }: NetlinkError): boolean {
-  return errno === ERRNO.EOPNOTSUPP || errno === ERRNO.EPROTONOSUPPORT || errno === ERRNO.EINVAL;
 }
 
 function readTable(session: Session, family: Family): TableObject | NetlinkError | undefined {

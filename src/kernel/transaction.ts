@@ -17,6 +17,11 @@ export const CHANGED = netlinkError(ERRNO.EAGAIN, { text: 'the rules changed aga
 /** `linux/errno.h`: of a transaction that is for another generation. */
 const ERESTART = 85;
 
+/** Whether that is what a kernel without nf_tables answers. */
+export function isAbsent({ errno }: NetlinkError): boolean {
+  return errno === ERRNO.EOPNOTSUPP || errno === ERRNO.EPROTONOSUPPORT || errno === ERRNO.EINVAL;
+}
+
 /** The number that every transaction changes, whoever makes it. */
 export function readGeneration(session: Session): number | NetlinkError {
   let id: number | undefined;

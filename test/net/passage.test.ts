@@ -170,4 +170,35 @@ describe('while events are heard', () => {
       expect(passage.look(NETWORKS)).not.toBe(before);
     }
   });
+
+  test('rules of a chain that others lead to are read anew without a list of all chains', () => {
+    const passage = heard();
+    lab.nft(
+      'add table ip shut { chain led { accept; }; chain way { type filter hook forward priority 0; jump led; }; }',
+    );
+    expect(passage.look(NETWORKS)).toMatchObject([{ drops: undefined }]);
+    lab.nft(
+      'flush chain ip shut led; add rule ip shut led drop',
+      'add table ip new { chain way { type filter hook forward priority 0; policy drop; }; }',
+    );
+    expect(passage.concerns({ ...place, name: 'led' })).toBe(true);
+    expect(passage.look(NETWORKS)).toMatchObject([{ table: 'shut', drops: 'rule' }]);
+    // Of the new chain nobody has told yet.
+    lab.nft('flush chain ip shut led');
+    expect(passage.concerns({ ...place, name: 'led' })).toBe(true);
+    expect(passage.concerns({ ...place, table: 'new' }, true)).toBe(true);
+    const tables = [
+      { table: 'shut', drops: undefined },
+      { table: 'new', drops: 'policy' },
+    ];
+    expect(passage.look(NETWORKS)).toMatchObject(tables);
+    // Reading rules is no reason to trust the list for longer.
+    nowMs += 60_000;
+    lab.nft('flush chain ip shut led');
+    passage.concerns({ ...place, name: 'led' });
+    passage.look(NETWORKS);
+    lab.nft('delete table ip new');
+    nowMs += 60_000;
+    expect(passage.look(NETWORKS)).toMatchObject([{ table: 'shut' }]);
+  });
 });
