@@ -20,8 +20,7 @@ export function executePlugin(
   { environment, verb }: CniRequest,
   { type, config, why }: { type: string; config: string; why: string },
 ): JsonObject | undefined {
-  const { CNI_PATH: searchPath = '' } = environment;
-  const program = findPlugin(type, { path: searchPath, why });
+  const program = findPlugin(environment, { type, why });
   const { exitCode, stdout } = spawn(program, { environment, config });
   const told = parse(stdout.toString());
   if (exitCode !== 0)
@@ -42,7 +41,11 @@ function spawn(program: string, { environment, config }: { environment: Environm
   }
 }
 
-function findPlugin(type: string, { path, why }: { path: string; why: string }): string {
+/** The path of a plugin. Throws {@link CniAbort} if there is none. */
+export function findPlugin(
+  { CNI_PATH: path = '' }: Environment,
+  { type, why }: { type: string; why: string },
+): string {
   if (type === '' || type.includes('/')) {
     throw new CniAbort(cniFailure('INVALID_CONFIG', `'${type}' is no name of a plugin`));
   }

@@ -157,10 +157,37 @@ test('another delegate is executed, and its errors are passed on', () => {
   expect(stage.call('ADD', pathOf(pod), { conf: absent })).toMatchObject({
     told: { msg: expect.stringContaining('not-there') },
   });
+  expect(stage.call('DEL', pathOf(pod), { conf: absent })).toEqual({ status: 0, told: undefined });
   for (const delegate of [{ name: 'x' }, { ipam: {} }, { type: 'flannel' }, { type: 7 }]) {
     expect(stage.call('ADD', pathOf(pod), { conf: stage.config(delegate) })).toMatchObject({
       status: 1,
       told: { code: 7 },
     });
   }
+});
+
+test('STATUS and GC, too, are for the delegate that is executed', () => {
+  const conf = stage.config({ type: 'ptp' });
+  const pod = stage.newPod();
+  expect(stage.call('ADD', pathOf(pod), { conf }).status).toBe(0);
+  const newest = stage.config({ type: 'not-there' }, { cniVersion: '1.1.0' });
+  expect(stage.call('STATUS', '', { conf: newest })).toMatchObject({
+    told: { msg: expect.stringContaining('not-there') },
+  });
+  const gc = { ...stage.config({}, { cniVersion: '1.1.0' }), 'cni.dev/valid-attachments': [] };
+  expect(stage.call('GC', '', { conf: gc })).toEqual({ status: 0, told: undefined });
+  expect([stage.given(), stage.state()]).toEqual([[], []]);
+});
+
+test('GC goes on where it cannot take one away, and says so', () => {
+  expect(stage.call('ADD', pathOf(stage.newPod())).status).toBe(0);
+  const lost = { type: 'lost', name: 'cbr0', cniVersion: '1.0.0' };
+  writeFileSync(join(stage.path, 'state', 'pod-0:eth0'), JSON.stringify(lost));
+  writeFileSync(join(stage.path, 'state', 'pod-2:eth0'), JSON.stringify(lost));
+  const conf = { ...stage.config({}, { cniVersion: '1.1.0' }), 'cni.dev/valid-attachments': [] };
+  expect(stage.call('GC', '', { conf })).toMatchObject({
+    told: { msg: expect.stringContaining('"lost"') },
+  });
+  expect([stage.given(), stage.links(stage.node, 'veth')]).toEqual([[], []]);
+  expect(stage.state().sort()).toEqual(['pod-0:eth0', 'pod-2:eth0']);
 });

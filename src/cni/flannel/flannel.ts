@@ -7,10 +7,11 @@
 import { isThere, readFile } from '../../../ffi/files.ts';
 import { ERRNO } from '../../netlink/error.ts';
 import { AddressBook } from '../address-book.ts';
+import type { Attachment } from '../attachment.ts';
 import { addToBridge, removeFromBridge } from '../bridge.ts';
 import { type BridgeConfig, readBridgeConfig, whyForeign } from '../bridge-config.ts';
 import { checkOnBridge } from '../check.ts';
-import { executePlugin } from '../execute.ts';
+import { executePlugin, findPlugin } from '../execute.ts';
 import { CNI_CODE, CniAbort, cniFailure } from '../failure.ts';
 import { ioFailure } from '../io.ts';
 import { type JsonObject, optionalList, optionalObject, optionalText, type Place } from '../json.ts';
@@ -38,18 +39,13 @@ export const flannel: Plugin = {
 };
 
 async function add(request: CniRequest): Promise<JsonObject | undefined> {
-  const { config, name, version } = request;
-  const file = readSubnets(request, CNI_CODE.TRY_AGAIN_LATER);
-  const delegate = delegateConfig({ config, name, version, file });
-  const place: Place = { object: delegate, path: '' };
-  const type = optionalText(place, 'type') ?? '';
-  if (type === 'flannel' || type === 'flannelette') {
-    throw new CniAbort(cniFailure('INVALID_CONFIG', `delegate.type must not be '${type}' itself`));
-  }
-  const why = whyForeign(place, request.environment);
-  // Before anything is made: DEL knows nothing else.
+  const { config, environment } = request;
+  const { place, type, why } = readDelegate(request, CNI_CODE.TRY_AGAIN_LATER);
+  // What is remembered is asked to do DEL: it has to be there, and to be right.
+  if (why !== undefined) findPlugin(environment, { type, why });
   const bridge = why === undefined ? readBridgeConfig(place) : undefined;
-  const text = JSON.stringify(delegate);
+  const text = JSON.stringify(place.object);
+  // Before anything is made: DEL knows nothing else.
   using _ = takeTurn(request, { mayFail: false });
   const undo = remember(request, text);
   const result =
@@ -59,6 +55,24 @@ async function add(request: CniRequest): Promise<JsonObject | undefined> {
   const outbound = bridge?.ipMasq === true;
   if (result !== undefined && (outbound || asksForPorts(config))) await addPorts(request, result, outbound);
   return result;
+}
+
+/** What subnet.env and the configuration make of the delegate; `why` says why another plugin has to be executed for it. */
+interface Delegate {
+  readonly place: Place;
+  readonly type: string;
+  readonly why: string | undefined;
+}
+
+function readDelegate(request: CniRequest, code: number): Delegate {
+  const { config, name, version, environment } = request;
+  const file = readSubnets(request, code);
+  const place: Place = { object: delegateConfig({ config, name, version, file }), path: '' };
+  const type = optionalText(place, 'type') ?? '';
+  if (type === 'flannel' || type === 'flannelette') {
+    throw new CniAbort(cniFailure('INVALID_CONFIG', `delegate.type must not be '${type}' itself`));
+  }
+  return { place, type, why: whyForeign(place, environment) };
 }
 
 /** A container that is added twice keeps what it has, and what is remembered of it. */
@@ -97,7 +111,8 @@ async function removePorts(request: CniRequest): Promise<void> {
 }
 
 function status(request: CniRequest): undefined {
-  readSubnets(request, NOT_AVAILABLE);
+  const { place, type, why } = readDelegate(request, NOT_AVAILABLE);
+  if (why !== undefined) executePlugin(request, { type, config: JSON.stringify(place.object), why });
 }
 
 function readSubnets({ config }: CniRequest, code: number): SubnetFile {
@@ -120,17 +135,18 @@ async function remove(request: CniRequest): Promise<undefined> {
 async function takeAway(request: CniRequest): Promise<void> {
   await removePorts(request);
   const state = remembered(request);
-  const why = state === undefined ? undefined : whyForeign(state.place, request.environment);
   if (state === undefined) {
     // Gone already, or never there; or the memory of it is lost, and what follows from names alone is not.
     removeFromBridge({ ...request, netns: '' }, foldersOf(request.name, dataDirOf(request.config)));
-  } else if (why === undefined) removeFromBridge(request, foldersOf(request.name, dataDirOf(state.place)));
-  else {
-    const type = optionalText(state.place, 'type') ?? '';
-    executePlugin(request, { type, config: state.text, why });
-  }
+  } else takeRemembered(request, state);
   // Last, so that what failed is asked for again.
   forget(request);
+}
+
+function takeRemembered(request: CniRequest, { place, text }: Remembered): void {
+  const why = whyForeign(place, request.environment);
+  if (why === undefined) removeFromBridge(request, foldersOf(request.name, dataDirOf(place)));
+  else executePlugin(request, { type: optionalText(place, 'type') ?? '', config: text, why });
 }
 
 function dataDirOf(config: Place): string | undefined {
@@ -154,14 +170,14 @@ async function check(request: CniRequest): Promise<undefined> {
   }
   const previous = previousResult(request.config);
   const isForeign = whyForeign(state.place, request.environment) !== undefined;
-  const outbound = !isForeign && readBridgeConfig(state.place).ipMasq;
+  const bridge = isForeign ? undefined : readBridgeConfig(state.place);
+  const outbound = bridge?.ipMasq === true;
   if (previous !== undefined && (outbound || asksForPorts(request.config))) {
     const { checkHostPorts } = await import('../portmap/host-ports.ts');
     checkHostPorts(request, previous, outbound);
   }
-  // flannel's own plugin looks at nothing.
-  if (isForeign) return;
-  checkOnBridge(request, readBridgeConfig(state.place));
+  // flannel's own plugin looks at nothing; of the reference, ptp for one does not find the routes that it has made.
+  if (bridge !== undefined) checkOnBridge(request, bridge);
 }
 
 /** Takes away what no attachment of the list has. */
@@ -173,21 +189,30 @@ async function collect(request: CniRequest): Promise<undefined> {
     collectHostPorts(folder, request.name, attachments);
   }
   const valid = new Set(attachments.map(({ containerId, ifname }) => `${containerId} ${ifname}`));
+  const failures: unknown[] = [];
   for (const { containerId, ifname } of attachmentsWith(request)) {
     // flannel wrote no interface down; its addresses say which.
     const ifnames = ifname === undefined ? interfacesOf(request, containerId) : [ifname];
-    for (const each of ifnames) {
-      if (valid.has(`${containerId} ${each}`)) continue;
-      const left = { ...request, containerId, ifname: each, netns: '' };
-      const state = remembered(left);
-      if (state !== undefined) collectOne(left, state);
+    for (const each of ifnames.filter((name) => !valid.has(`${containerId} ${name}`))) {
+      try {
+        collectOne(request, { containerId, ifname: each });
+      } catch (thrown) {
+        // It is no reason to keep the others.
+        failures.push(thrown);
+      }
     }
   }
+  if (failures.length > 0) throw failures[0];
 }
 
-function collectOne(left: CniRequest, { place }: Remembered): void {
-  if (whyForeign(place, {}) !== undefined) return;
-  removeFromBridge(left, foldersOf(left.name, dataDirOf(place)));
+/** By a DEL, also of a delegate that is executed. */
+function collectOne(request: CniRequest, { containerId, ifname }: Attachment): void {
+  const variables = { CNI_COMMAND: 'DEL', CNI_CONTAINERID: containerId, CNI_IFNAME: ifname, CNI_NETNS: '' };
+  const environment = { ...request.environment, ...variables };
+  const left: CniRequest = { ...request, verb: 'DEL', containerId, ifname, netns: '', environment };
+  const state = remembered(left);
+  if (state === undefined) return;
+  takeRemembered(left, state);
   forget(left);
 }
 
