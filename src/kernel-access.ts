@@ -124,6 +124,11 @@ export class KernelAccess {
     return readForwarding(settings, { proc: PROC, session });
   }
 
+  /** Has changes of traffic rules told also where none are kept by the target. */
+  hearRules(): void {
+    this.#netfilter.want();
+  }
+
   /** Chains of other programs that may drop what pods send, as they were looked at last. */
   passageProblems(): readonly Problem[] {
     return passageProblems(this.#netfilter.passage.chains);

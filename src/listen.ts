@@ -14,15 +14,21 @@ import type { KernelAccess } from './kernel-access.ts';
 export interface Hearers {
   readonly journal: AgentJournal;
   readonly hostPorts: Pick<HostPortKeeper, 'heard'>;
+  /** If rules are kept in iptables. */
+  readonly iptables: { heard(): void } | undefined;
 }
 
 /** See the module. */
-export function listen(kernel: KernelAccess, agent: Agent, { journal, hostPorts }: Hearers): void {
+export function listen(kernel: KernelAccess, agent: Agent, { journal, hostPorts, iptables }: Hearers): void {
   kernel.listen({
     moved: (observed, gone) => agent.moved(observed, gone),
-    look: (cause) => agent.look(cause),
+    look: (cause) => {
+      agent.look(cause);
+      iptables?.heard();
+    },
     underlay: (event) => agent.hostEvent(event.kind === 'link' ? linkEvent(event) : event),
     hostPorts: () => hostPorts.heard(),
+    ...(iptables === undefined ? {} : { iptables: () => iptables.heard() }),
     onProblem: (trouble) => journal.problem('events', trouble),
     onPassage: () => journal.problem('passage', kernel.passageProblems()[0]),
   });

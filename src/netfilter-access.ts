@@ -24,7 +24,7 @@ const AGAIN_MS = 60_000;
 const SETTLE_MS = 1_000;
 
 /** Who hears of rules. */
-export interface RuleListener extends Pick<EventSink, 'moved' | 'look' | 'hostPorts'> {
+export interface RuleListener extends Pick<EventSink, 'moved' | 'look' | 'hostPorts' | 'iptables'> {
   /** Chains of others were looked at anew. */
   readonly onPassage: () => void;
 }

@@ -8,15 +8,13 @@ import { lockFile } from '../ffi/file-lock.ts';
 import { sendDatagram } from '../ffi/notify.ts';
 import { Agent } from './agent/agent.ts';
 import { waitingDocument } from './agent/document.ts';
-import type { HostPortKeeper } from './agent/host-port-keeper.ts';
 import { AgentJournal } from './agent/journal.ts';
 import { waitingSentence } from './agent/sentence.ts';
 import { VERSION } from './cli/version.ts';
 import { systemClock } from './clock.ts';
 import type { GivenFlags } from './config/flag-values.ts';
-import { keepHostPorts } from './host-ports.ts';
 import { HealthServer } from './http/server.ts';
-import { makeKeepers } from './keepers.ts';
+import { type Keepers, makeKeepers } from './keepers.ts';
 import { FileWatch } from './kernel/file-watch.ts';
 import { processAtPort } from './kernel/process.ts';
 import { KernelAccess } from './kernel-access.ts';
@@ -127,9 +125,9 @@ export async function startAgent(
   const known = await settle(prepared, { store, waits });
   const lock = await takeNode(known, waits);
   kernel = await openKernel(waits);
-  const hostPorts = keepHostPorts(journal);
-  agent = await makeAgent({ ...known, store, trimmer, lock, journal, service, health, kernel, hostPorts });
-  listen(kernel, agent, { journal, hostPorts });
+  const keepers = await makeKeepers({ ...known, journal, kernel, agent: () => agent });
+  agent = await makeAgent({ ...known, store, trimmer, lock, journal, service, health, kernel, keepers });
+  listen(kernel, agent, { journal, ...keepers });
   agent.start();
   await health.start();
   return { agent, kernel, health, service, notes, log };
@@ -210,16 +208,15 @@ interface Surroundings extends Settled {
   readonly service: Service;
   readonly health: HealthServer;
   readonly kernel: KernelAccess;
-  readonly hostPorts: HostPortKeeper;
+  readonly keepers: Keepers;
 }
 
 async function makeAgent(surroundings: Surroundings): Promise<Agent> {
-  const { settings, network, log, store, trimmer, lock, journal, service, health, kernel, hostPorts } =
+  const { settings, network, log, store, trimmer, lock, journal, service, health, kernel, keepers } =
     surroundings;
   const source = store.source({ node: settings.nodeName, network });
   trimmer.worked();
   const stateFile = new StateFile(settings.stateDir);
-  const keepers = await makeKeepers({ ...surroundings, isReady: () => agent.readiness().ready });
   const { formerLinks, published, identity, previous } = await recall({ settings, log, stateFile, source });
   const agent: Agent = new Agent({
     version: VERSION,
@@ -247,11 +244,12 @@ async function makeAgent(surroundings: Surroundings): Promise<Agent> {
       return stateFile.save({ ...identity, links, subnetEnvDigest }) ?? lock.problem();
     },
     otherProblems: () => [...health.problems(), ...keepers.problems(), ...kernel.passageProblems()],
+    otherHindrances: () => keepers.hindrances(),
+    onIptables: (tables) => keepers.wantIptables(tables),
     onWork: (changes) => {
       trimmer.changed(changes);
       void health.ensure();
       subnetFile.ensure();
-      hostPorts.ensure();
       keepers.ensure();
       journal.problem('passage', kernel.passageProblems()[0]);
     },

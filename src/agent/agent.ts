@@ -262,6 +262,7 @@ export class Agent {
     this.#formerLinks = this.#formerLinks.filter((name) => !links.includes(name));
     this.#claims.keep(claims, desired.files);
     this.#reconciler.setDesired(desired, claims, cause);
+    this.#parts.onIptables?.(desired.iptables);
   }
 
   /** Once a former device is gone, one of its name is not ours: another program may make it. */

@@ -29,6 +29,7 @@ export type ProblemPlace =
   | 'fight'
   | 'cni'
   | 'leftovers'
+  | 'iptables'
   | 'events'
   | 'passage'
   | 'socket'
@@ -120,6 +121,12 @@ export class AgentJournal {
       const fields = { object: `hostPorts: ${outcome.was}`, cause: 'something else had changed them' };
       this.#limit.for('repair hostPorts').info('Repaired', fields);
     } else this.#limit.for('hostPorts').warn('Object failed', { error: outcome.failed, cause: 'hostPorts' });
+  }
+
+  /** Rules in iptables were put right. */
+  iptables(was: string): void {
+    const object = `iptables: ${was}`;
+    this.#limit.for(`repair ${object}`).info('Repaired', { object, cause: 'something else had changed it' });
   }
 
   /** Tells what a pass has done; one that has done nothing is not worth a line. */

@@ -13,6 +13,7 @@ import type { Problem } from '../model/problem.ts';
 import type { Result } from '../model/result.ts';
 import type { Settings } from '../model/settings.ts';
 import type { ForwardingStatus } from '../model/status.ts';
+import type { TableObject } from '../model/traffic-rules.ts';
 import type { Target } from '../reconcile/target.ts';
 import type { HostSnapshot } from '../underlay/snapshot.ts';
 import type { OnClaims } from './claims-keeper.ts';
@@ -49,6 +50,10 @@ export interface AgentParts {
   readonly onClaims: OnClaims;
   /** Problems of parts that the agent does not know. */
   readonly otherProblems: () => readonly Problem[];
+  /** The same of those without which pods do badly: the node is not ready. */
+  readonly otherHindrances?: () => readonly Problem[];
+  /** Told which traffic rules are to be made with iptables. */
+  readonly onIptables?: (tables: readonly TableObject[]) => void;
   /** Called after every pass with the number of changes that it made. */
   readonly onWork: (changes: number) => void;
   /** Called after every pass, and when the agent has shown in another way that it works. */

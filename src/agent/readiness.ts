@@ -23,7 +23,7 @@ export interface Readiness {
 
 /** What readiness is found from. */
 export interface ReadinessSources {
-  readonly parts: Pick<AgentParts, 'network' | 'source' | 'settings' | 'otherProblems'>;
+  readonly parts: Pick<AgentParts, 'network' | 'source' | 'settings' | 'otherProblems' | 'otherHindrances'>;
   readonly underlay: UnderlayFollower;
   readonly leaseProblem: Problem | undefined;
   readonly stateProblem: Problem | undefined;
@@ -54,6 +54,7 @@ function blockingProblems({
     stateProblem,
     ...kernelProblems(reconciler),
     ...fightProblems(reconciler).waiting,
+    ...(parts.otherHindrances?.() ?? []),
   ];
   // What the store cannot do is the lease's problem as well.
   const byMessage = new Map(problems.flatMap((each) => (each === undefined ? [] : [[each.message, each]])));

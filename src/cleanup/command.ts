@@ -79,7 +79,10 @@ async function cleanUp(settings: CleanupSettings, kernel: KernelAccess): Promise
   const iptables = findFlanneldRules();
   const judge = (now: KernelFindings): Removal => {
     const above = new Map(now.links.map(({ name }) => [name, devicesAbove(name)]));
-    return decide({ ...files, kernel: now, iptables, above } satisfies Findings, { adopt });
+    return decide({ ...files, kernel: now, iptables, above } satisfies Findings, {
+      adopt,
+      iptables: settings.iptables,
+    });
   };
   const removal = judge(found.value);
   const left = [...removal.left, ...(kernel.mayChange() ? [] : [UNSEEN])];

@@ -10,7 +10,7 @@ import { parseArguments } from './arguments.ts';
 import { type Check, checkFile, checkPath, checkSocket } from './checks.ts';
 import { addEnvironment } from './environment.ts';
 import type { ConfigError } from './error.ts';
-import { type GivenFlags, textOf, withoutSecret } from './flag-values.ts';
+import { boolOf, type GivenFlags, textOf, withoutSecret } from './flag-values.ts';
 import type { Flag } from './flags.ts';
 import { pathConflict } from './paths.ts';
 import { checkCni, checkNodeName, pathsOf, type SettingsInput } from './settings.ts';
@@ -29,6 +29,8 @@ export interface CleanupSettings
   readonly dryRun: boolean;
   /** Take what flanneld of this node has left too. */
   readonly adopt: boolean;
+  /** Whether the agent has kept its traffic rules in iptables, in chains of flannel's names. */
+  readonly iptables: boolean;
   /** For programs. */
   readonly json: boolean;
 }
@@ -41,7 +43,7 @@ export type ParsedCleanup =
 /** The switches that only `cleanup` has, in the order of its help. */
 const SWITCHES = {
   'dry-run': 'print what would be removed, as commands, and change nothing',
-  adopt: 'also take what flanneld has left: VXLAN devices, and routes to leased subnets',
+  adopt: 'also take what flanneld has left: VXLAN devices, routes to leased subnets, iptables',
   json: 'print one JSON object',
 } as const;
 
@@ -83,6 +85,7 @@ function readCleanupSettings(input: SettingsInput): Result<ParsedCleanup, Config
     kube: givenKube(check, input.env),
     dryRun: isOn(given.value, 'dry-run'),
     adopt: isOn(given.value, 'adopt'),
+    iptables: boolOf(given.value, 'iptables'),
     json: isOn(given.value, 'json'),
   };
   const [error = pathConflict(given.value, pathsOf(settings))] = check.errors;

@@ -138,6 +138,7 @@ const SECTIONS = [
       ['ip-masq', off, '', 'masquerade traffic of pods to the outside, and say so in subnet.env'],
       ['ip-masq-fully-random-disable', off, '', 'masquerade without fully random ports'],
       ['iptables-forward-rules', on, '', 'accept forwarded traffic of pods'],
+      ['iptables', off, '', 'make these rules with iptables, not with nf_tables'],
       ['fix-forward', off, '', 'accept it also in chains of others that would drop it'],
     ],
   },

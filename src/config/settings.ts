@@ -111,6 +111,7 @@ function checkedSettings(check: Check, input: SettingsInput): Settings {
     ipMasq: boolOf(given, 'ip-masq'),
     masqFullyRandom: !boolOf(given, 'ip-masq-fully-random-disable'),
     forwardRules: boolOf(given, 'iptables-forward-rules'),
+    iptables: boolOf(given, 'iptables'),
     fixForward: boolOf(given, 'fix-forward'),
     renewMarginMinutes: intOf(given, 'subnet-lease-renew-margin'),
     // Go listens on every address if none is named.

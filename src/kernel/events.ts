@@ -35,6 +35,8 @@ export interface EventSink {
   readonly underlay: (event: UnderlayEvent) => void;
   /** Something of the pods' hostPorts has changed. */
   readonly hostPorts?: () => void;
+  /** Somebody has changed a chain of flannel's in iptables, or one that leads to it. */
+  readonly iptables?: () => void;
 }
 
 /** A change that may matter to the choice of the underlay. */

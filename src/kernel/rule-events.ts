@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { FLANNELD_CHAINS } from '../model/flanneld-rules.ts';
 import type { ChainPlace } from '../model/forward-chains.ts';
 import { PORT_TABLE } from '../model/host-ports.ts';
 import { FAMILIES } from '../model/ip.ts';
@@ -23,7 +24,7 @@ import { chainFamily, isOwnTable } from './forward-chains.ts';
 import type { Passage } from './passage.ts';
 
 /** Who hears of it. */
-export interface RuleEventSink extends Pick<EventSink, 'moved' | 'look' | 'hostPorts'> {
+export interface RuleEventSink extends Pick<EventSink, 'moved' | 'look' | 'hostPorts' | 'iptables'> {
   /** A chain of another program that has a say in what is passed on may be another than before. */
   readonly passage: () => void;
 }
@@ -72,6 +73,8 @@ function readRuleEvent(
     return;
   }
   payload.at = at;
+  if (sink.iptables !== undefined && family !== 'inet' && isIptables(type, payload, table)) sink.iptables();
+  payload.at = at;
   if (!isNews(type, payload, { family, table, passage })) return;
   sink.moved({ object: CHANGED_PASSAGE, owner: 'alien', portId }, false);
   sink.passage();
@@ -94,6 +97,28 @@ function isNews(type: number, payload: Reader, { family, table, passage }: Event
     case NFT_MSG.DELRULE: {
       const { chain: name = '' } = rulePlaceMessage.read(payload).attrs;
       return passage.concerns({ family, table, name });
+    }
+    default:
+      return false;
+  }
+}
+
+/** Whether a chain of flannel's in iptables' tables may be another, or what leads to it. */
+function isIptables(type: number, payload: Reader, table: string): boolean {
+  const chain = FLANNELD_CHAINS.find((each) => each.table === table);
+  if (chain === undefined) return false;
+  switch (type) {
+    case NFT_MSG.DELTABLE:
+      return true;
+    case NFT_MSG.NEWCHAIN:
+    case NFT_MSG.DELCHAIN: {
+      const { name } = chainMessage.read(payload).attrs;
+      return name === chain.name || name === chain.caller;
+    }
+    case NFT_MSG.NEWRULE:
+    case NFT_MSG.DELRULE: {
+      const { chain: name } = rulePlaceMessage.read(payload).attrs;
+      return name === chain.name || name === chain.caller;
     }
     default:
       return false;

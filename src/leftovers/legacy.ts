@@ -5,6 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { readLegacyTable } from '../../ffi/legacy-tables.ts';
+import { hasPrograms, LOCK_WORDS, runProgram, variantOf } from '../iptables/programs.ts';
+import { foundChain, removalScript } from '../iptables/text.ts';
 import {
   FLANNELD_CHAINS,
   type FlanneldChain,
@@ -16,10 +18,6 @@ import { FAMILIES, type Family } from '../model/ip.ts';
 
 /** What is found of it by `ip_tables`. */
 export type LegacyRules = Extract<FlanneldRules, { variant: 'legacy' }>;
-
-/** What iptables may take, waiting for others among it. */
-const PATIENCE_MS = 10_000;
-const LOCK_S = 5;
 
 /** Looks only into tables that somebody has loaded. */
 export function findLegacyRules(): readonly LegacyRules[] {
@@ -52,48 +50,20 @@ export async function removeLegacyRules(
 ): Promise<NotRemoved | undefined> {
   const program = await legacyProgram(family);
   if (program === undefined) return 'no-program';
-  const saved = await runProgram([`${program}-save`, '-t', chain.table], '');
+  const saved = await runProgram([`${program}-save`, '-t', chain.table]);
   if (!saved.ok) return { reason: saved.text };
   if (keepNeeded && mayDrop(saved.text, chain)) return 'needed';
-  const script = removalScript(saved.text, chain);
+  const script = removalScript(chain, foundChain(saved.text, chain));
   if (script === undefined) return undefined;
-  const restored = await runProgram([`${program}-restore`, '--noflush', '-w', String(LOCK_S)], script);
+  const restored = await runProgram([`${program}-restore`, '--noflush', ...LOCK_WORDS], script);
   return restored.ok ? undefined : { reason: restored.text };
 }
 
 /** Debian's name for it, or the plain one where that is not of nf_tables. */
 async function legacyProgram(family: Family): Promise<string | undefined> {
   const plain = programName(family);
-  const isThere = (name: string) =>
-    Bun.which(`${name}-save`) !== null && Bun.which(`${name}-restore`) !== null;
-  if (isThere(`${plain}-legacy`)) return `${plain}-legacy`;
-  if (!isThere(plain)) return undefined;
-  const { ok, text } = await runProgram([`${plain}-save`, '--version'], '');
-  return ok && !text.includes('nf_tables') ? plain : undefined;
-}
-
-interface Told {
-  readonly ok: boolean;
-  /** What it printed, or why it failed. */
-  readonly text: string;
-}
-
-async function runProgram(command: readonly string[], input: string): Promise<Told> {
-  try {
-    const child = Bun.spawn([...command], {
-      stdin: new TextEncoder().encode(input),
-      stdout: 'pipe',
-      stderr: 'pipe',
-      timeout: PATIENCE_MS,
-    });
-    const texts = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-    const status = await child.exited;
-    const [printed, complaint] = await texts;
-    if (status === 0) return { ok: true, text: printed };
-    return { ok: false, text: `${command[0]} ended with ${status}: ${complaint.trim()}` };
-  } catch (error) {
-    return { ok: false, text: error instanceof Error ? error.message : String(error) };
-  }
+  if (hasPrograms(`${plain}-legacy`)) return `${plain}-legacy`;
+  return hasPrograms(plain) && (await variantOf(plain)) === 'legacy' ? plain : undefined;
 }
 
 /** Whether the chain of all programs drops what none of its rules has accepted, by what `iptables-save` prints. */
@@ -101,21 +71,4 @@ export function mayDrop(saved: string, { table, caller }: FlanneldChain): boolea
   if (table !== 'filter') return false;
   const whole = new RegExp(`^(?::${caller} DROP\\b|-A ${caller} -j (?:DROP|REJECT)\\b)`, 'm');
   return whole.test(saved);
-}
-
-/**
- * What `iptables-restore --noflush` takes to remove flanneld's chain and what leads to it, by what `iptables-save` prints;
- * `undefined` if there is nothing.
- */
-export function removalScript(
-  saved: string,
-  { table, name, caller, comment }: FlanneldChain,
-): string | undefined {
-  const lines = saved.split('\n');
-  const isFlannelds = (line: string) =>
-    line.endsWith(` -j ${name}`) || line.includes(` --comment "${comment}"`);
-  const rules = lines.filter((line) => line.startsWith(`-A ${caller} `) && isFlannelds(line));
-  const steps = rules.map((line) => `-D${line.slice('-A'.length)}`);
-  if (lines.some((line) => line.startsWith(`:${name} `))) steps.push(`-F ${name}`, `-X ${name}`);
-  return steps.length === 0 ? undefined : [`*${table}`, ...steps, 'COMMIT', ''].join('\n');
 }

@@ -26,6 +26,8 @@ export const REMEDIES = {
   'removal-held': 'Nothing to do if the cluster really shrank: the next complete list confirms it',
   'forward-dropped':
     'Accept the pod network in the chain named here, or start the agent with --fix-forward, which does',
+  'iptables-failed':
+    'Install iptables, or read what it says; or do without --iptables: nf_tables needs no program',
   'flanneld-rules': 'Stop flanneld if it runs here, and remove its chains from iptables',
   'network-missing': "Write the network's configuration to the key named here; the agent waits for it",
   'network-invalid': "Put the network's configuration right where it is kept; the agent waits for it",

@@ -88,6 +88,8 @@ export interface Settings {
   readonly masqFullyRandom: boolean;
   /** Whether forwarded pod traffic is accepted. */
   readonly forwardRules: boolean;
+  /** Whether the rules for it are made with iptables' programs, not with nf_tables. */
+  readonly iptables: boolean;
   /** Whether it is accepted in chains of other programs that would drop it. */
   readonly fixForward: boolean;
   /** How long before its expiry a lease is renewed. */

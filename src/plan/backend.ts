@@ -21,6 +21,8 @@ export interface Inputs {
   readonly fullyRandom: boolean;
   /** Whether forwarded pod traffic is accepted in a chain of its own. */
   readonly forward: boolean;
+  /** Whether the rules for it are made with iptables. */
+  readonly iptables: boolean;
   /** Whether it is accepted in chains of others, too. */
   readonly fixForward: boolean;
 }

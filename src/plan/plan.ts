@@ -19,6 +19,8 @@ import { vxlan } from './vxlan.ts';
 export interface Plan {
   readonly node: readonly KernelObject[];
   readonly rules: readonly (TableObject | PassageObject)[];
+  /** Those that are made with iptables. */
+  readonly iptables: readonly TableObject[];
   readonly files: readonly FileObject[];
   readonly peer: (lease: Lease) => readonly KernelObject[];
 }
@@ -35,12 +37,11 @@ export function plan(inputs: Inputs): Plan {
 }
 
 function assemble<C extends BackendConfig>(backend: Backend<C>, inputs: Inputs, config: C): Plan {
+  const tables = planRules({ ...inputs, masquerade: inputs.ipMasq });
   return {
     node: [...backend.planNode(inputs, config), ...planForwarding(inputs)],
-    rules: [
-      ...planRules({ ...inputs, masquerade: inputs.ipMasq }),
-      ...(inputs.fixForward ? [planPassage(inputs.network)] : []),
-    ],
+    rules: [...(inputs.iptables ? [] : tables), ...(inputs.fixForward ? [planPassage(inputs.network)] : [])],
+    iptables: inputs.iptables ? tables : [],
     files: isWhole(inputs) ? [planSubnetEnv(inputs, backend.podMtuBytes(inputs, config))] : [],
     peer: backend.planPeers(inputs, config),
   };

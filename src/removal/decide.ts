@@ -34,13 +34,21 @@ export interface Removal {
   readonly left: readonly Left[];
 }
 
-/** Decides. With `adopt`, what flanneld of this node has left is taken too. */
-export function decide(findings: Findings, { adopt }: { readonly adopt: boolean }): Removal {
+/** What an operator says of the node. */
+export interface DecideOptions {
+  /** That what flanneld of this node has left is taken too. */
+  readonly adopt: boolean;
+  /** That rules in iptables were made by the agent. */
+  readonly iptables?: boolean;
+}
+
+/** Decides. */
+export function decide(findings: Findings, { adopt, iptables: isOurs = false }: DecideOptions): Removal {
   const { objects, left, successor } = judgeKernel(findings, adopt);
   const network = judgeSubnetEnv(findings, successor);
   const state = judgeState(findings, network.steps);
   const cni = judgeCni(findings.cni);
-  const iptables = judgeIptables(findings, adopt);
+  const iptables = judgeIptables(findings, { adopt, isOurs });
   const found = objects.length + network.steps.length + state.steps.length + cni.steps.length > 0;
   const lease = judgeLease(findings, found);
   const kernel = objects.map((object): ObjectStep => ({ kind: 'object', object }));

@@ -76,7 +76,11 @@ export const AREAS: Readonly<Record<string, Area>> = {
     ],
   },
   // What flanneld has left; loaded once a start.
-  'src/leftovers': { values: ['src/model', 'src/netlink', 'src/kernel', 'ffi', 'node:fs'] },
+  'src/leftovers': {
+    values: ['src/model', 'src/netlink', 'src/kernel', 'src/iptables', 'ffi', 'node:fs'],
+  },
+  // Loaded only with --iptables.
+  'src/iptables': { values: ['src/model', 'src/netlink', 'src/kernel', 'ffi'] },
   // What every part may use, and what belongs to none.
   'src/clock.ts': { values: ['src/model'] },
   'src/log.ts': { values: ['src/model', 'node:fs'] },
@@ -115,8 +119,16 @@ export const AREAS: Readonly<Record<string, Area>> = {
     types: ['src/agent/journal.ts', 'src/log.ts'],
   },
   'src/keepers.ts': {
-    values: ['src/model', 'src/leftovers', 'src/cleanup/processes.ts', 'src/cni-install.ts', 'src/clock.ts'],
-    types: ['src/install/installer.ts'],
+    values: [
+      'src/model',
+      'src/leftovers',
+      'src/iptables',
+      'src/host-ports.ts',
+      'src/cleanup/processes.ts',
+      'src/cni-install.ts',
+      'src/clock.ts',
+    ],
+    types: ['src/install/installer.ts', 'src/agent'],
   },
   'src/network.ts': { values: ['src/model', 'src/config', 'node:fs'] },
   'src/run.ts': { values: ['src', 'node:*'] },

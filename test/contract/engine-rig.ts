@@ -76,6 +76,7 @@ export class EngineRig implements Disposable {
       ipMasq: false,
       fullyRandom: true,
       forward: true,
+      iptables: false,
       fixForward: false,
     });
     this.#reconciler.setDesired(this.#desired, CLAIMS, 'plan');

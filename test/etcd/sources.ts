@@ -39,6 +39,7 @@ const SETTINGS: Settings = {
   ipMasq: false,
   masqFullyRandom: true,
   forwardRules: true,
+  iptables: false,
   fixForward: false,
   renewMarginMinutes: 60,
   healthzIp: '',

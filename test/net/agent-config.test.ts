@@ -75,6 +75,7 @@ test.each([
   { args: ['-healthz-port=70000'], parts: ['healthz-port', "'70000'", '65535'] },
   { args: ['--subnet-lease-renew-margin=1440'], parts: ['subnet-lease-renew-margin', "'1440'", '1439'] },
   { args: ['--ip-masq', 'true'], parts: ["'true'", '--ip-masq=true'] },
+  { args: ['--iptables=nft'], parts: ['iptables', "'nft'", 'true'] },
   { args: ['--fix-forward=on'], parts: ['fix-forward', "'on'", 'true'] },
   { args: ['--ip-masq=yes'], parts: ['ip-masq', "'yes'", 'true'] },
   { args: ['--ip-masq-fully-random-disable=2'], parts: ['ip-masq-fully-random-disable', "'2'", 'true'] },

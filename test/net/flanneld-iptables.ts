@@ -16,8 +16,8 @@ const FORMER = {
 } as const;
 
 /** The rules of table nat, as `iptables -S` prints them. */
-export function masqueradeRules(family: Family): string[] {
-  const { network: n, subnet: p, multicast: m } = FORMER[family];
+export function masqueradeRules(family: Family, p: string = FORMER[family].subnet): string[] {
+  const { network: n, multicast: m } = FORMER[family];
   const comment = '-m comment --comment "flanneld masq"';
   const own = '-A FLANNEL-POSTRTG';
   return [

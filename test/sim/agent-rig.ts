@@ -181,6 +181,7 @@ export class AgentRig {
         ipMasq: false,
         masqFullyRandom: true,
         forwardRules: true,
+        iptables: false,
         fixForward: false,
         renewMarginMinutes: 60,
         healthzIp: '0.0.0.0',

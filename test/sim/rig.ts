@@ -178,6 +178,7 @@ export class Rig {
       ipMasq: this.#ipMasq,
       fullyRandom: true,
       forward,
+      iptables: false,
       fixForward,
     };
     this.#plan = plan(inputs);

@@ -20,8 +20,8 @@ ${SWITCHES}
 
 Of the flags and variables of 'run' these say where things are: --lease-db, or those of etcd, or
 --kube-subnet-mgr and those of Kubernetes; --state-dir, --subnet-file, --socket, --cni-bin-dir,
---cni-conf-dir, --install-cni=false (leaves CNI alone) and NODE_NAME. Give them as the agent had
-them; the others have no effect.
+--cni-conf-dir, --install-cni=false (leaves CNI alone), --iptables (rules are there) and NODE_NAME.
+Give them as the agent had them; the others have no effect.
 
 Exit status: 0 all gone, 3 something of flannelette's is left, 1 refused or bad usage.
 `;

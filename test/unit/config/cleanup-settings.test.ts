@@ -30,6 +30,7 @@ const DEFAULTS: CleanupSettings = {
   kube: undefined,
   dryRun: false,
   adopt: false,
+  iptables: false,
   json: false,
 };
 

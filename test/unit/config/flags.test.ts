@@ -40,6 +40,7 @@ const FLANNELD: readonly (readonly [name: string, type: string, fallback: FlagVa
 const OURS: readonly (readonly [name: string, type: string, fallback: FlagValue])[] = [
   ['lease-db', 'string', ''],
   ['kube-external-ip', 'bool', false],
+  ['iptables', 'bool', false],
   ['fix-forward', 'bool', false],
   ['state-dir', 'string', '/var/lib/flannelette'],
   ['socket', 'string', '/run/flannelette/agent.sock'],

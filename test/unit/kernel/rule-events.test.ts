@@ -108,3 +108,22 @@ test('readRuleEvents() of what does not parse asks for a look, which trusts noth
     expect.stringMatching(/^unreadable event: /),
   ]);
 });
+
+test.each([
+  ['its own chain', NFT_MSG.NEWRULE, rule('FLANNEL-FWD'), 1],
+  ['the chain that leads to it', NFT_MSG.DELRULE, rule('POSTROUTING', 'nat'), 1],
+  ['a chain that is gone', NFT_MSG.DELCHAIN, chain('FLANNEL-FWD'), 1],
+  ['its table', NFT_MSG.DELTABLE, table('nat', 'ip6'), 1],
+  ['a new table, which is empty', NFT_MSG.NEWTABLE, table('nat'), 0],
+  ['a chain of others', NFT_MSG.NEWRULE, rule('KUBE-SERVICES', 'nat'), 0],
+  ['the same name in the other table', NFT_MSG.NEWRULE, rule('FLANNEL-FWD', 'nat'), 0],
+  ['a table of nft itself', NFT_MSG.DELTABLE, table('nat', 'inet'), 0],
+])("readRuleEvents() tells of flannel's chains in iptables: %s", (_, type, payload, expected) => {
+  const all = { iptables: 0 };
+  readRuleEvents(
+    datagram({ type, sequence: 0, payload }),
+    { ownPortId: 1, passage: { concerns: () => false, concernsTable: () => false, doubt: () => {} } },
+    { moved: () => {}, look: () => {}, passage: () => {}, iptables: () => void all.iptables++ },
+  );
+  expect(all.iptables).toBe(expected);
+});

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
-import { mayDrop, removalScript } from '../../../src/leftovers/legacy.ts';
+import { foundChain, removalScript } from '../../../src/iptables/text.ts';
+import { mayDrop } from '../../../src/leftovers/legacy.ts';
 import { FLANNELD_CHAINS } from '../../../src/model/flanneld-rules.ts';
 
 const [MASQUERADE, FORWARD] = FLANNELD_CHAINS;
@@ -18,7 +19,7 @@ COMMIT
 `;
 
 test('only flanneld`s chain goes, with the rules of POSTROUTING that lead to it or have its comment', () => {
-  expect(removalScript(SAVED, MASQUERADE)).toBe(`*nat
+  expect(removalScript(MASQUERADE, foundChain(SAVED, MASQUERADE))).toBe(`*nat
 -D POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG
 -D POSTROUTING -j FLANNEL-POSTRTG
 -D POSTROUTING -s 10.42.0.0/16 -m comment --comment "flanneld masq" -j MASQUERADE
@@ -29,9 +30,11 @@ COMMIT
 });
 
 test('where there is nothing of it, nothing is to be done', () => {
-  expect(removalScript('*nat\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n', MASQUERADE)).toBeUndefined();
-  expect(removalScript(SAVED, FORWARD)).toBeUndefined();
-  expect(removalScript('', FORWARD)).toBeUndefined();
+  expect(
+    removalScript(MASQUERADE, foundChain('*nat\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n', MASQUERADE)),
+  ).toBeUndefined();
+  expect(removalScript(FORWARD, foundChain(SAVED, FORWARD))).toBeUndefined();
+  expect(removalScript(FORWARD, foundChain('', FORWARD))).toBeUndefined();
 });
 
 test.each([

@@ -32,6 +32,7 @@ function inputs({
     ipMasq,
     fullyRandom: true,
     forward: true,
+    iptables: false,
     fixForward: false,
   };
 }
