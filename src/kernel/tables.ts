@@ -57,7 +57,7 @@ export function readTables(session: Session): readonly TableObject[] | NetlinkEr
       if (table !== undefined) tables.push(table);
       const ports = readHead(session, family, PORT_TABLE);
       if (ports !== undefined && 'errno' in ports) return ports;
-      if (ports !== undefined) tables.push({ ...ports, chains: [] });
+      if (ports !== undefined) tables.push({ ...ports.head, chains: [] });
     }
     if (readGeneration(session) === before) return tables;
   }
@@ -101,18 +101,20 @@ function change(
 }
 
 function readTable(session: Session, family: Family): TableObject | NetlinkError | undefined {
-  const head = readHead(session, family, tableName(family));
-  if (head === undefined || 'errno' in head) return head;
-  const chains = readChains(session, family);
-  return 'errno' in chains ? chains : { ...head, chains };
+  const found = readHead(session, family, tableName(family));
+  if (found === undefined || 'errno' in found) return found;
+  const chains = readChains(session, family, found.members);
+  return 'errno' in chains ? chains : { ...found.head, chains };
+}
+
+interface FoundHead {
+  readonly head: Omit<TableObject, 'chains'>;
+  /** How many chains and sets there are. */
+  readonly members: number | undefined;
 }
 
 /** A table without what is in it. */
-function readHead(
-  session: Session,
-  family: Family,
-  name: string,
-): Omit<TableObject, 'chains'> | NetlinkError | undefined {
+function readHead(session: Session, family: Family, name: string): FoundHead | NetlinkError | undefined {
   const value = { header: headerOf(family), attrs: { name } };
   let table: Infer<typeof tableMessage> | undefined;
   const request = { type: NFT_MSG.GETTABLE, flags: 0, codec: tableMessage, value };
@@ -120,24 +122,36 @@ function readHead(
     table = message;
   });
   if (error !== undefined) return error.errno === ERRNO.ENOENT ? undefined : error;
-  const dormant = ((table?.attrs.flags ?? 0) & NFT_TABLE_F.DORMANT) !== 0;
-  return { kind: 'table', family, name, comment: commentOf(table?.attrs.userData), dormant };
+  const { flags = 0, use, userData } = table?.attrs ?? {};
+  const dormant = (flags & NFT_TABLE_F.DORMANT) !== 0;
+  return { head: { kind: 'table', family, name, comment: commentOf(userData), dormant }, members: use };
 }
 
-function readChains(session: Session, family: Family): readonly RuleChain[] | NetlinkError {
+type ChainReading = RuleChain & { rules: RuleChain['rules'][number][] };
+
+/** Those that the table should have, and others only if it has `members` of more. */
+function readChains(
+  session: Session,
+  family: Family,
+  members: number | undefined,
+): readonly RuleChain[] | NetlinkError {
   const table = tableName(family);
   const header = headerOf(family);
-  const chains = new Map<string, RuleChain & { rules: RuleChain['rules'][number][] }>();
-  const error = session.dump(
-    { type: NFT_MSG.GETCHAIN, flags: 0, codec: chainMessage, value: { header, attrs: { table } } },
-    chainMessage,
-    {
-      visit: ({ attrs }) => {
-        if (attrs.table === table && attrs.name !== undefined) chains.set(attrs.name, chainOf(attrs));
-      },
-      restart: () => chains.clear(),
-    },
-  );
+  const chains = new Map<string, ChainReading>();
+  const visit = ({ attrs }: Infer<typeof chainMessage>) => {
+    if (attrs.table === table && attrs.name !== undefined) chains.set(attrs.name, chainOf(attrs));
+  };
+  const asking = (attrs: Infer<typeof chainMessage>['attrs']) =>
+    ({ type: NFT_MSG.GETCHAIN, flags: 0, codec: chainMessage, value: { header, attrs } }) as const;
+  for (const name of Object.keys(SHAPE)) {
+    const missing = session.ask(asking({ table, name }), chainMessage, visit);
+    if (missing !== undefined && missing.errno !== ERRNO.ENOENT) return missing;
+  }
+  // A list is of the chains of all tables, of which kube-proxy has thousands.
+  const error =
+    chains.size === members
+      ? undefined
+      : session.dump(asking({ table }), chainMessage, { visit, restart: () => chains.clear() });
   const clear = () => {
     for (const { rules } of chains.values()) rules.length = 0;
   };

@@ -69,7 +69,7 @@ export const NFT_TABLE_F = { DORMANT: 1, OWNER: 2 } as const;
 /** NFT_MSG_*TABLE: NFTA_TABLE_*. */
 export const tableMessage = netfilterMessage(
   'table',
-  attrs('table', { name: [1, str], flags: [2, be32], userData: [6, bytes] }),
+  attrs('table', { name: [1, str], flags: [2, be32], use: [3, be32], userData: [6, bytes] }),
 );
 
 /** Of whatever is in a table, and of the table itself: all begin with its name, under one number. */

@@ -1,10 +1,10 @@
 /** Traffic rules in the real kernel: nft is the witness of what is there, tcpdump of what it does to packets. */
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test';
 import { createNetns, inNetns, type Netns } from '../../ffi/netns.ts';
 import { type NetlinkSocket, openNetlink } from '../../ffi/socket.ts';
 import { readTables, removeTable, tableOwner, writeTable } from '../../src/kernel/tables.ts';
 import { type TableObject, tableDifference } from '../../src/model/traffic-rules.ts';
-import { NETLINK_NETFILTER } from '../../src/netlink/nftables.ts';
+import { NETLINK_NETFILTER, NFT_MSG } from '../../src/netlink/nftables.ts';
 import { Session } from '../../src/netlink/session.ts';
 import { planRules, type RuleInputs } from '../../src/plan/rules.ts';
 import { leaseOf, networkOf, VXLAN } from '../sim/samples.ts';
@@ -73,6 +73,24 @@ describe('as nft sees it', () => {
     const before = nftHandles();
     write();
     expect(nftHandles()).toBe(before);
+  });
+
+  test('the chains of all tables are listed only if ours has more than it should have', () => {
+    write();
+    const dumps = spyOn(session, 'dump');
+    const listed = () => dumps.mock.calls.filter(([{ type }]) => type === NFT_MSG.GETCHAIN).length;
+    expect(found()).toEqual([...wanted()]);
+    expect(dumps).toHaveBeenCalledTimes(2);
+    expect(listed()).toBe(0);
+    nft('add chain ip flannel-ipv4 extra');
+    expect(
+      found()[0]
+        ?.chains.map(({ name }) => name)
+        .sort(),
+    ).toEqual(['extra', 'forward', 'postrtg']);
+    nft('delete chain ip flannel-ipv4 extra; add set ip flannel-ipv4 addresses { type ipv4_addr; }');
+    expect(found()).toEqual([...wanted()]);
+    expect(listed()).toBe(2);
   });
 
   test.each([
