@@ -17,22 +17,37 @@ const OUTPUT_BYTES_MAX = 1 << 20;
  * @returns what it printed. Throws {@link CniAbort} with its error, or if it cannot be run
  */
 export function executePlugin(
-  { environment, verb }: CniRequest,
+  request: CniRequest,
   { type, config, why }: { type: string; config: string; why: string },
 ): JsonObject | undefined {
-  const program = findPlugin(environment, { type, why });
-  const { exitCode, stdout } = spawn(program, { environment, config });
+  const program = findPlugin(request.environment, { type, why });
+  return executeProgram(program, request, { config, argv0: program });
+}
+
+/** The same for a program that is found already, under the name `argv0`. */
+export function executeProgram(
+  program: string,
+  { environment, verb }: Pick<CniRequest, 'environment' | 'verb'>,
+  input: ProgramInput,
+): JsonObject | undefined {
+  const { exitCode, stdout } = spawn(program, environment, input);
   const told = parse(stdout.toString());
   if (exitCode !== 0)
     throw new CniAbort(failureOf(told, `${program} failed for ${verb} with status ${exitCode}`));
   return told;
 }
 
-function spawn(program: string, { environment, config }: { environment: Environment; config: string }) {
+interface ProgramInput {
+  readonly config: string;
+  readonly argv0: string;
+}
+
+function spawn(program: string, env: Environment, { config, argv0 }: ProgramInput) {
   try {
     return Bun.spawnSync([program], {
+      argv0,
       stdin: new TextEncoder().encode(config),
-      env: environment,
+      env,
       stderr: 'inherit',
       maxBuffer: OUTPUT_BYTES_MAX,
     });

@@ -1,8 +1,17 @@
 /** hostPorts in the kernel and on disk: as they should be, in trouble, and gone. @module */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { REFERENCE } from './cni-plugin.ts';
+import { inNetns } from '../../ffi/netns.ts';
+import { callPlugin, REFERENCE } from './cni-plugin.ts';
 import { DNS, MAPPINGS, ONE_ADDRESS, PortLab, ruleset, TABLE, WEB } from './cni-portmap-lab.ts';
 import { run } from './witness.ts';
 
@@ -168,6 +177,24 @@ describe('a port', () => {
       expect(ruleset(node)).not.toContain('CNI-DN-');
     },
   );
+
+  test('that was made before us is taken away by one who answers to the name, and who finds nobody else', () => {
+    const { node } = lab.newNode();
+    const { path } = lab.folder;
+    const one = { node, pod: lab.newSpace(), id: 'pod-1', mappings: [WEB] };
+    const program = join(path, 'portmap');
+    symlinkSync('/bin/bash', join(path, 'portmap.before-flannelette'));
+    writeFileSync(join(path, 'note'), `echo "$0 $CNI_COMMAND $CNI_PATH" >> '${path}/told'`);
+    const variables = { CNI_PATH: path, BASH_ENV: join(path, 'note') };
+    const config = lab.portmapConfig(one);
+    const call = { program, verb: 'DEL', netns: '', config, variables };
+    expect(inNetns(node, () => callPlugin(call)).status).toBe(0);
+    expect(readFileSync(join(path, 'told'), 'utf8')).toBe(`${program} DEL /dev/null\n`);
+    // A copy of this program, of another version.
+    rmSync(join(path, 'portmap.before-flannelette'));
+    symlinkSync(realpathSync(program), join(path, 'portmap.before-flannelette'));
+    expect(inNetns(node, () => callPlugin(call)).status).toBe(0);
+  });
 
   test('is given back by GC', () => {
     const { node } = lab.newNode();

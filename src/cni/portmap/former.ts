@@ -4,10 +4,13 @@
  * @module
  */
 import { ASIDE_SUFFIX } from '../../model/plugin-names.ts';
-import { executePlugin } from '../execute.ts';
+import { executeProgram, findPlugin } from '../execute.ts';
 import { CniAbort } from '../failure.ts';
 import { isJsonObject } from '../json.ts';
 import type { CniRequest } from '../request.ts';
+
+/** In it no plugin is found (`portmap` runs none), and empty the variable must not be. */
+const NOWHERE = '/dev/null';
 
 /**
  * Has the plugin that was set aside do a DEL, if there is one and the runtime says that the container had ports. What it
@@ -19,7 +22,11 @@ export function removeFormerPorts(request: CniRequest): void {
   if (!Array.isArray(portMappings) || portMappings.length === 0) return;
   const why = 'the container may have been made with it';
   try {
-    executePlugin(request, { type: `portmap${ASIDE_SUFFIX}`, config: request.stdin, why });
+    const program = findPlugin(request.environment, { type: `portmap${ASIDE_SUFFIX}`, why });
+    // By its own name: K3s has one program for all plugins. If it is another copy of this one, it is to go no further.
+    const argv0 = program.slice(0, -ASIDE_SUFFIX.length);
+    const environment = { ...request.environment, CNI_PATH: NOWHERE };
+    executeProgram(program, { ...request, environment }, { config: request.stdin, argv0 });
   } catch (thrown) {
     if (!(thrown instanceof CniAbort)) throw thrown;
   }
