@@ -5,6 +5,7 @@
  */
 import { renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { type FlanneldRules, type NotRemoved, notRemovedText } from '../model/flanneld-rules.ts';
+import { keyOf } from '../model/objects.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Result } from '../model/result.ts';
 import type { Change, Target } from '../reconcile/target.ts';
@@ -57,17 +58,20 @@ function kept(step: Step, error: string): Outcome {
   return { step, error };
 }
 
-/** What the kernel has answered is not the end of it: another program may put back what was removed. */
+/**
+ * What the kernel has answered is not the end of it: another program may put back what was removed, be it another by then:
+ * a rule has another handle each time.
+ */
 function removeObjects(steps: readonly ObjectStep[], { target, remaining }: Tools): Outcome[] {
   if (steps.length === 0) return [];
   const changes = steps.map(({ object }): Change => ({ verb: 'remove', object, why: 'cleanup' }));
   const failures = target.apply(changes);
   const look = remaining();
-  const stillThere = new Set(look.ok ? look.value.map(({ object }) => JSON.stringify(object)) : []);
+  const stillThere = new Set(look.ok ? look.value.map(({ object }) => keyOf(object)) : []);
   return steps.map((step, i) => {
     const failure = failures.get(i)?.message ?? (look.ok ? undefined : look.error.message);
     if (failure !== undefined) return { step, error: failure };
-    const isBack = stillThere.has(JSON.stringify(step.object));
+    const isBack = stillThere.has(keyOf(step.object));
     return {
       step,
       error: isBack ? 'it was removed and is there again: another program makes it' : undefined,
