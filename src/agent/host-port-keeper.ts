@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { backOffMs } from '../model/back-off.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import type { PortsLook } from '../model/host-ports.ts';
 import type { AgentJournal } from './journal.ts';
@@ -14,6 +15,8 @@ const SOON_MS = 10;
 const AGAIN_MS = 250;
 /** A plugin has the lock for some milliseconds. */
 const BUSY_MS = 100;
+/** After the first failure; the next is tried later. */
+const FAILED_MS = 1_000;
 /** How old a look may be before a pass, which need not be about rules at all, has another made. */
 const FRESH_MS = 60_000;
 
@@ -28,7 +31,9 @@ export interface HostPortKeeperOptions {
 /** See the module. */
 export class HostPortKeeper {
   readonly #options: HostPortKeeperOptions;
-  #timer: Timer | undefined;
+  #next: { readonly timer: Timer; readonly dueMs: number } | undefined;
+  /** In a row. */
+  #failures = 0;
   #lookedMs = Number.NEGATIVE_INFINITY;
   #restoredMs = Number.NEGATIVE_INFINITY;
 
@@ -47,19 +52,29 @@ export class HostPortKeeper {
     if (this.#options.clock.monotonicMs() - this.#lookedMs > FRESH_MS) this.#lookIn(SOON_MS);
   }
 
+  /** A look that is due earlier is not put off, one that is due later gives way. */
   #lookIn(delayMs: number): void {
-    this.#timer ??= this.#options.clock.schedule(delayMs, () => {
-      this.#timer = undefined;
+    const { clock } = this.#options;
+    const dueMs = clock.monotonicMs() + delayMs;
+    if (this.#next !== undefined && this.#next.dueMs <= dueMs) return;
+    this.#next?.timer.cancel();
+    const timer = clock.schedule(delayMs, () => {
+      this.#next = undefined;
       void this.#look();
     });
+    this.#next = { timer, dueMs };
   }
 
   async #look(): Promise<void> {
     const { clock, journal, look } = this.#options;
     this.#lookedMs = clock.monotonicMs();
     const outcome = await look();
-    if (outcome === 'busy') this.#lookIn(BUSY_MS);
-    else if (outcome !== 'right') journal.hostPorts(outcome);
-    if (typeof outcome === 'object' && 'was' in outcome) this.#restoredMs = clock.monotonicMs();
+    if (outcome === 'busy') return this.#lookIn(BUSY_MS);
+    this.#failures = typeof outcome === 'object' && 'failed' in outcome ? this.#failures + 1 : 0;
+    if (outcome === 'right') return;
+    journal.hostPorts(outcome);
+    if ('was' in outcome) this.#restoredMs = clock.monotonicMs();
+    // No event may come, and on an idle node no pass for minutes.
+    else this.#lookIn(backOffMs(this.#failures, { random: Math.random, firstMs: FAILED_MS }));
   }
 }

@@ -67,3 +67,19 @@ test('passes have a look made once a minute', async () => {
   keeper.ensure();
   expect(await pass(10)).toBe(2);
 });
+
+test('what failed is tried again by itself, more and more slowly, and at once when something changes', async () => {
+  answers = [{ failed: 'ENOBUFS' }, { failed: 'ENOBUFS' }, { was: 'the table was missing' }];
+  keeper.heard();
+  expect(await pass(10)).toBe(1);
+  expect(await pass(499)).toBe(1);
+  expect(await pass(501)).toBe(2);
+  expect(await pass(2_000)).toBe(3);
+  expect(await pass(600_000)).toBe(3);
+  answers = [{ failed: 'EEXIST' }, 'right'];
+  keeper.heard();
+  expect(await pass(10)).toBe(4);
+  keeper.heard();
+  expect(await pass(10)).toBe(5);
+  expect(await pass(600_000)).toBe(5);
+});
