@@ -113,7 +113,7 @@ export function readBridgeConfig(config: Place): BridgeConfig {
     hairpinMode: hairpinMode ?? false,
     promiscMode: promiscMode ?? false,
     ipMasq: optionalFlag(config, 'ipMasq') ?? false,
-    books: optionalText(ipam, 'dataDir') ?? '/var/lib/cni/networks',
+    books: optionalText(ipam, 'dataDir') || '/var/lib/cni/networks',
     sets: readSets(ipam),
     routes: optionalObjects(ipam, 'routes').map(readRoute),
     dns: optionalObject(config, 'dns')?.object ?? {},

@@ -60,8 +60,8 @@ function ipamConfig(wished: Place | undefined, file: SubnetFile): JsonObject {
   const type = optionalText(own, 'type') ?? 'host-local';
   const networks = [...file.networks].sort((a, b) => familyOf(a) - familyOf(b));
   return {
-    ...(type === 'host-local' ? { dataDir: DEFAULT_BOOKS } : {}),
     ...own.object,
+    ...(type === 'host-local' ? { dataDir: optionalText(own, 'dataDir') || DEFAULT_BOOKS } : {}),
     type,
     ranges: file.subnets.map((subnet) => [{ subnet }]),
     routes: [...optionalList(own, 'routes'), ...networks.map((dst) => ({ dst }))],

@@ -151,7 +151,7 @@ function takeRemembered(request: CniRequest, { place, text }: Remembered): void 
 
 function dataDirOf(config: Place): string | undefined {
   const ipam = optionalObject(config, 'ipam');
-  return ipam === undefined ? undefined : optionalText(ipam, 'dataDir');
+  return ipam === undefined ? undefined : optionalText(ipam, 'dataDir') || undefined;
 }
 
 /** Wherever the addresses of a network may be written down: here, or by flannel and `host-local` before us. */

@@ -53,6 +53,12 @@ test.each([
   expect(readSubnetFile(text)).toEqual({ ok: false, error });
 });
 
+test.each(['', null])('ipam.dataDir %p says nothing: addresses are not written into the root', (dataDir) => {
+  expect(delegate({ ipam: { dataDir } })).toMatchObject({ ipam: { dataDir: '/run/cni/networks' } });
+  const ipam = { type: 'host-local', dataDir, ranges: [[{ subnet: '10.1.17.0/24' }]] };
+  expect(bridge({ ipam }).books).toBe('/var/lib/cni/networks');
+});
+
 test('delegateConfig() is that of flannel, with a place for the addresses', () => {
   expect(delegate({})).toEqual({
     cniVersion: '1.0.0',
