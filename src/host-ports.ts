@@ -11,7 +11,7 @@ import { PORT_FOLDER, type PortsLook } from './model/host-ports.ts';
 
 /** Makes the keeper of this node. */
 export function keepHostPorts(journal: AgentJournal): HostPortKeeper {
-  return new HostPortKeeper({ clock: systemClock, journal, look });
+  return new HostPortKeeper({ clock: systemClock, random: Math.random, journal, look });
 }
 
 /** A node without hostPorts loads nothing for them. */

@@ -23,6 +23,8 @@ const FRESH_MS = 60_000;
 /** What a keeper needs. */
 export interface HostPortKeeperOptions {
   readonly clock: Pick<Clock, 'schedule' | 'monotonicMs'>;
+  /** Gives a number in [0, 1). */
+  readonly random: () => number;
   readonly journal: Pick<AgentJournal, 'hostPorts'>;
   /** Looks, and puts right what is not. */
   readonly look: () => Promise<PortsLook>;
@@ -66,7 +68,7 @@ export class HostPortKeeper {
   }
 
   async #look(): Promise<void> {
-    const { clock, journal, look } = this.#options;
+    const { clock, random, journal, look } = this.#options;
     this.#lookedMs = clock.monotonicMs();
     const outcome = await look();
     if (outcome === 'busy') return this.#lookIn(BUSY_MS);
@@ -75,6 +77,6 @@ export class HostPortKeeper {
     journal.hostPorts(outcome);
     if ('was' in outcome) this.#restoredMs = clock.monotonicMs();
     // No event may come, and on an idle node no pass for minutes.
-    else this.#lookIn(backOffMs(this.#failures, { random: Math.random, firstMs: FAILED_MS }));
+    else this.#lookIn(backOffMs(this.#failures, { random, firstMs: FAILED_MS }));
   }
 }
