@@ -140,6 +140,7 @@ const SECTIONS = [
       ['iptables-forward-rules', on, '', 'accept forwarded traffic of pods'],
       ['iptables', off, '', 'make these rules with iptables, not with nf_tables'],
       ['fix-forward', off, '', 'accept it also in chains of others that would drop it'],
+      ['ip-blackhole-route', off, '', 'drop what is sent to pods that are not there'],
     ],
   },
   {
@@ -180,7 +181,6 @@ const SECTIONS = [
     support: 'without-effect',
     flags: [
       ['iptables-resync', int(5), 'SECONDS', 'how often to check traffic rules'],
-      ['ip-blackhole-route', off, '', 'blackhole route for the own subnet'],
       ['vmodule', text(''), 'PATTERN=N,...', 'log level by source file'],
       ['log_backtrace_at', text(''), 'FILE:N', 'log a stack trace at a source line'],
     ],

@@ -113,6 +113,7 @@ function checkedSettings(check: Check, input: SettingsInput): Settings {
     forwardRules: boolOf(given, 'iptables-forward-rules'),
     iptables: boolOf(given, 'iptables'),
     fixForward: boolOf(given, 'fix-forward'),
+    blackhole: boolOf(given, 'ip-blackhole-route'),
     renewMarginMinutes: intOf(given, 'subnet-lease-renew-margin'),
     // Go listens on every address if none is named.
     healthzIp: checkAddress(check, { name: 'healthz-ip', families: [4, 6], toBind: true }) ?? '0.0.0.0',

@@ -25,7 +25,7 @@ const OFF_LINK: ReadonlySet<string> = new Set<OffLink>([
   'passage',
 ]);
 
-/** The kinds of object that one NETLINK_ROUTE request makes, on a link that is there. */
+/** The kinds of object that one NETLINK_ROUTE request makes, all but blackholes on a link that is there. */
 export type OnLinkObject = Exclude<KernelObject, { kind: OffLink }>;
 
 /** Whether the object is made by one NETLINK_ROUTE request. */
@@ -41,6 +41,10 @@ export type RequestOutcome =
 
 /** The request for a change of `object`, which is that of the change. */
 export function requestFor(change: Change, object: OnLinkObject, links: LinkTable): RequestOutcome {
+  if (object.kind === 'route' && object.blackhole) {
+    const request = change.verb === 'remove' ? deleteRoute : setRoute;
+    return { request: request(object, undefined) };
+  }
   const link = links.byName(object.link);
   if (link === undefined) {
     return change.verb === 'remove' ? { done: true } : { failure: noLink(change.verb, object, object.link) };

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Ip, type Prefix, prefixBase, prefixLength, prefixOf } from '../model/ip.ts';
-import { ROUTE_PROTOCOL, type RouteObject } from '../model/objects.ts';
+import { isOwnBlackhole, ROUTE_PROTOCOL, type RouteObject } from '../model/objects.ts';
 import type { Infer } from '../netlink/codec.ts';
 import {
   AF,
@@ -12,6 +12,7 @@ import {
   RT_TABLE_MAIN,
   RTM,
   RTM_F_CLONED,
+  RTN_BLACKHOLE,
   RTN_UNICAST,
   RTNH_F_ONLINK,
   RTPROT,
@@ -34,23 +35,34 @@ export function dumpRoutes(family: 4 | 6): Request<RouteMessage> {
   return { type: RTM.GETROUTE, flags: 0, codec: routeMessage, value: { header, attrs: {} } };
 }
 
-/** Creates or replaces a route. The kernel takes the place of any with the same destination and metric. */
-export function setRoute(route: RouteObject, index: number): Request<RouteMessage> {
+/**
+ * Creates or replaces a route. The kernel takes the place of any with the same destination and metric. A blackhole is on
+ * no link.
+ */
+export function setRoute(route: RouteObject, index: number | undefined): Request<RouteMessage> {
   return {
     type: RTM.NEWROUTE,
     flags: NLM_F.CREATE | NLM_F.REPLACE,
     codec: routeMessage,
-    value: routeValue(route, { index, protocol: ROUTE_PROTOCOL, type: RTN_UNICAST }),
+    value: routeValue(route, {
+      index,
+      protocol: ROUTE_PROTOCOL,
+      type: route.blackhole ? RTN_BLACKHOLE : RTN_UNICAST,
+    }),
   };
 }
 
 /** Removes a route: just this one, with its gateway, link and protocol. */
-export function deleteRoute(route: RouteObject, index: number): Request<RouteMessage> {
+export function deleteRoute(route: RouteObject, index: number | undefined): Request<RouteMessage> {
   return {
     type: RTM.DELROUTE,
     flags: 0,
     codec: routeMessage,
-    value: routeValue(route, { index, protocol: route.protocol, type: 0 }),
+    value: routeValue(route, {
+      index,
+      protocol: route.protocol,
+      type: route.blackhole ? RTN_BLACKHOLE : 0,
+    }),
   };
 }
 
@@ -68,8 +80,8 @@ export function setRouteByStep(
 }
 
 function routeValue(
-  { dst, gateway, onlink, metric }: RouteObject,
-  { index, protocol, type }: { index: number; protocol: number; type: number },
+  { dst, gateway, onlink, metric, link }: RouteObject,
+  { index, protocol, type }: { index: number | undefined; protocol: number; type: number },
 ): RouteMessage {
   const header = {
     family: dst.includes(':') ? AF.INET6 : AF.INET,
@@ -78,7 +90,7 @@ function routeValue(
     tos: 0,
     table: RT_TABLE_MAIN,
     protocol,
-    scope: gateway === undefined ? RT_SCOPE.LINK : RT_SCOPE.UNIVERSE,
+    scope: gateway === undefined && link !== '' ? RT_SCOPE.LINK : RT_SCOPE.UNIVERSE,
     type,
     flags: onlink ? RTNH_F_ONLINK : 0,
   };
@@ -86,7 +98,7 @@ function routeValue(
 }
 
 /** `linux/rtnetlink.h`: routes by which packets go nowhere (blackhole, unreachable, prohibit, throw). */
-const NOWHERE: ReadonlySet<number> = new Set([6, 7, 8, 9]);
+const NOWHERE: ReadonlySet<number> = new Set([RTN_BLACKHOLE, 7, 8, 9]);
 
 /**
  * The object that a message shows, if it is a route of table main. One that leads nowhere, or over several next
@@ -102,7 +114,7 @@ export function readRoute({ header, attrs }: RouteMessage, links: LinkTable): Ro
   if (link === undefined) return undefined;
   const ipv6 = header.family === AF.INET6;
   const base: Ip | string = attrs.dst ?? (ipv6 ? '::' : '0.0.0.0');
-  return {
+  const route: RouteObject = {
     kind: 'route',
     dst: `${base}/${header.dstLength}` as Prefix,
     gateway: attrs.gateway,
@@ -111,11 +123,13 @@ export function readRoute({ header, attrs }: RouteMessage, links: LinkTable): Ro
     protocol: header.protocol,
     metric: ipv6 && attrs.priority === IPV6_METRIC ? undefined : attrs.priority,
   };
+  return header.type === RTN_BLACKHOLE ? { ...route, blackhole: true } : route;
 }
 
 /** Ours are those of our protocol anywhere, and on our links all that the kernel did not make. */
-export function routeOwner({ link, protocol }: RouteObject, { links }: Claims): Owner {
-  if (link === '') return 'alien';
+export function routeOwner(route: RouteObject, { links }: Claims): Owner {
+  const { link, protocol } = route;
+  if (link === '') return isOwnBlackhole(route) ? 'ours' : 'alien';
   if (protocol === ROUTE_PROTOCOL) return 'ours';
   if (protocol === RTPROT.KERNEL) return 'kernel';
   return links.has(link) ? 'ours' : 'alien';

@@ -49,11 +49,12 @@ export interface AddressObject {
   readonly length: number;
 }
 
-/** A unicast route in table main. */
+/** A route in table main, unicast unless it is a blackhole. */
 export interface RouteObject {
   readonly kind: 'route';
   readonly dst: Prefix;
   readonly gateway: Ip | undefined;
+  /** Empty for a route that leads nowhere, or over several next hops. */
   readonly link: string;
   /** The gateway need not be reachable by another route (RTNH_F_ONLINK). */
   readonly onlink: boolean;
@@ -61,6 +62,8 @@ export interface RouteObject {
   readonly protocol: number;
   /** Only if it is not the kernel's default. */
   readonly metric: number | undefined;
+  /** Whether packets are dropped without a word (RTN_BLACKHOLE). */
+  readonly blackhole?: true;
 }
 
 /**
@@ -68,6 +71,17 @@ export interface RouteObject {
  * (`/etc/iproute2/rt_protos`); flanneld's routes carry `boot` (3).
  */
 export const ROUTE_PROTOCOL = 102;
+
+/**
+ * The metric of our blackhole routes: any other route to the same destination comes first, the connected one of a bridge
+ * (0 for IPv4, 256 for IPv6) above all.
+ */
+export const BLACKHOLE_METRIC = 0x7fffffff;
+
+/** Whether a route is a blackhole of ours. */
+export function isOwnBlackhole({ blackhole, protocol, metric }: RouteObject): boolean {
+  return blackhole === true && protocol === ROUTE_PROTOCOL && metric === BLACKHOLE_METRIC;
+}
 
 /** A permanent neighbour (ARP or ND) entry. */
 export interface NeighbourObject {
@@ -195,6 +209,7 @@ export function describe(object: KernelObject): string {
     case 'address':
       return `address ${object.ip}/${object.length} dev ${object.link}`;
     case 'route':
+      if (object.blackhole) return `${keyOf(object)} blackhole`;
       return `${keyOf(object)}${object.gateway === undefined ? '' : ` via ${object.gateway}`} dev ${object.link}${object.onlink ? ' onlink' : ''}`;
     case 'neighbour':
       return `neighbour ${object.ip} lladdr ${object.mac} dev ${object.link} nud permanent`;

@@ -92,6 +92,8 @@ export interface Settings {
   readonly iptables: boolean;
   /** Whether it is accepted in chains of other programs that would drop it. */
   readonly fixForward: boolean;
+  /** Whether what is sent to a pod of this node that is not there goes nowhere. */
+  readonly blackhole: boolean;
   /** How long before its expiry a lease is renewed. */
   readonly renewMarginMinutes: number;
   readonly healthzIp: string;

@@ -45,6 +45,7 @@ export const RT_TABLE_MAIN = 254;
 export const RTPROT = { KERNEL: 2, BOOT: 3, RA: 9 } as const;
 export const RT_SCOPE = { UNIVERSE: 0, LINK: 253 } as const;
 export const RTN_UNICAST = 1;
+export const RTN_BLACKHOLE = 6;
 export const RTNH_F_ONLINK = 4;
 export const RTM_F_CLONED = 0x200;
 

@@ -25,6 +25,8 @@ export interface Inputs {
   readonly iptables: boolean;
   /** Whether it is accepted in chains of others, too. */
   readonly fixForward: boolean;
+  /** Whether what is sent to a pod of this node that is not there goes nowhere. */
+  readonly blackhole: boolean;
 }
 
 /** What a backend has to say. `config` is the backend's own, already told apart. */

@@ -6,9 +6,10 @@
 import { FAMILIES } from '../model/ip.ts';
 import { type Lease, leaseFamily } from '../model/lease.ts';
 import { type BackendConfig, type NetworkConfig, networkFamily } from '../model/network.ts';
-import type { FileObject, KernelObject, PassageObject } from '../model/objects.ts';
+import type { FileObject, KernelObject, PassageObject, RouteObject } from '../model/objects.ts';
 import type { TableObject } from '../model/traffic-rules.ts';
 import type { Backend, Inputs } from './backend.ts';
+import { planBlackholes } from './blackhole.ts';
 import { planForwarding } from './forwarding.ts';
 import { hostGw } from './host-gw.ts';
 import { planRules } from './rules.ts';
@@ -18,6 +19,8 @@ import { vxlan } from './vxlan.ts';
 /** The desired state, its peers made on demand: never held whole. */
 export interface Plan {
   readonly node: readonly KernelObject[];
+  /** Those of the node alone. */
+  readonly routes: readonly RouteObject[];
   readonly rules: readonly (TableObject | PassageObject)[];
   /** Those that are made with iptables. */
   readonly iptables: readonly TableObject[];
@@ -40,6 +43,7 @@ function assemble<C extends BackendConfig>(backend: Backend<C>, inputs: Inputs, 
   const tables = planRules({ ...inputs, masquerade: inputs.ipMasq });
   return {
     node: [...backend.planNode(inputs, config), ...planForwarding(inputs)],
+    routes: inputs.blackhole ? planBlackholes(inputs.own) : [],
     rules: [...(inputs.iptables ? [] : tables), ...(inputs.fixForward ? [planPassage(inputs.network)] : [])],
     iptables: inputs.iptables ? tables : [],
     files: isWhole(inputs) ? [planSubnetEnv(inputs, backend.podMtuBytes(inputs, config))] : [],

@@ -38,7 +38,7 @@ function linkDifference(desired: LinkObject, observed: LinkObject): Difference |
 
 function fieldDifference(desired: KernelObject, observed: KernelObject): string | undefined {
   if (desired.kind === 'route' && observed.kind === 'route') {
-    return changed(desired, observed, ['gateway', 'link', 'onlink', 'protocol']);
+    return changed(desired, observed, ['gateway', 'link', 'onlink', 'protocol', 'blackhole']);
   }
   if (desired.kind === 'neighbour' && observed.kind === 'neighbour')
     return changed(desired, observed, ['mac']);

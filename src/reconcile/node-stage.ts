@@ -21,31 +21,52 @@ export interface NodeStage {
   readonly onFailure: (key: Key, failure: Failure) => void;
 }
 
-/** Brings one scope's objects about. Gives back claimed objects that nobody wants, unless `remove` says so. */
+/** Brings one scope's objects about. Gives back claimed objects that nobody wants. */
 export function runNodeStage(
   scope: Scope,
   desired: readonly KernelObject[],
   stage: NodeStage,
 ): readonly Change[] {
-  const { target, claims, pass, applied, onFailure } = stage;
-  const { changes, stale, failure } = compareScope(scope, desired, { target, claims });
+  const { target, claims, pass, onFailure } = stage;
+  const observed = new Map<Key, KernelObject>();
+  const stale: Change[] = [];
+  const wanted = new Set(desired.map(keyOf));
+  const failure = target.observe(scope, { claims, probe: desired }, ({ object, owner }) => {
+    const key = keyOf(object);
+    if (wanted.has(key)) observed.set(key, object);
+    else if (owner === 'ours') stale.push({ verb: 'remove', object, why: 'not wanted' });
+  });
   if (failure !== undefined) {
     pass.fail(failure);
     onFailure(`look ${scope}` as Key, failure);
     return [];
   }
+  bringAbout(desired, observed, stage);
+  return stale;
+}
+
+/** Makes and changes what differs from what was observed. */
+export function bringAbout(
+  desired: readonly KernelObject[],
+  observed: ReadonlyMap<Key, KernelObject>,
+  { target, pass, applied, onFailure }: NodeStage,
+): void {
   const changing = new Set<Key>();
   const possible: Change[] = [];
-  for (const change of changes) {
-    const key = keyOf(change.object);
+  for (const object of desired) {
+    const key = keyOf(object);
+    const have = observed.get(key);
+    const differs =
+      have === undefined ? ({ verb: 'create', why: 'was missing' } as const) : difference(object, have);
+    if (differs === undefined) continue;
     changing.add(key);
-    if (change.conflict) {
-      const message = `Cannot create ${describe(change.object)}: ${change.why}`;
-      const conflict: Failure = { kind: 'conflict', message };
+    const { verb, why } = differs;
+    if (verb === 'conflict') {
+      const conflict: Failure = { kind: 'conflict', message: `Cannot create ${describe(object)}: ${why}` };
       pass.fail(conflict);
       onFailure(key, conflict);
     } else {
-      possible.push(change);
+      possible.push({ verb, object, was: have, why });
     }
   }
   pass.apply(target, possible, (change, problem) => {
@@ -58,43 +79,4 @@ export function runNodeStage(
     const key = keyOf(object);
     if (!changing.has(key)) applied.add(key);
   }
-  return stale;
-}
-
-interface Comparison {
-  readonly changes: readonly (Change & { readonly conflict: boolean })[];
-  readonly stale: readonly Change[];
-  readonly failure: Failure | undefined;
-}
-
-function compareScope(
-  scope: Scope,
-  desired: readonly KernelObject[],
-  { target, claims }: Pick<NodeStage, 'target' | 'claims'>,
-): Comparison {
-  const observed = new Map<Key, KernelObject>();
-  const stale: Change[] = [];
-  const wanted = new Set(desired.map(keyOf));
-  const failure = target.observe(scope, { claims, probe: desired }, ({ object, owner }) => {
-    const key = keyOf(object);
-    if (wanted.has(key)) observed.set(key, object);
-    else if (owner === 'ours') stale.push({ verb: 'remove', object, why: 'not wanted' });
-  });
-  const changes: Comparison['changes'][number][] = [];
-  for (const object of desired) {
-    const key = keyOf(object);
-    const have = observed.get(key);
-    const differs =
-      have === undefined ? ({ verb: 'create', why: 'was missing' } as const) : difference(object, have);
-    if (differs === undefined) continue;
-    const conflict = differs.verb === 'conflict';
-    changes.push({
-      verb: conflict ? 'create' : differs.verb,
-      object,
-      was: have,
-      why: differs.why,
-      conflict,
-    });
-  }
-  return { changes, stale, failure };
 }

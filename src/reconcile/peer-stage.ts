@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type KernelObject, keyOf } from '../model/objects.ts';
+import { type KernelObject, type Key, keyOf } from '../model/objects.ts';
 import { difference } from './diff.ts';
 import { exceedsBlastLimit, type Holds } from './holds.ts';
 import type { Pass } from './pass.ts';
@@ -26,6 +26,8 @@ export interface PeerStage {
   readonly retries: Retries;
   readonly missingLinks: ReadonlySet<string>;
   readonly objectsOf: ObjectsOf;
+  /** The keys of the node's own routes. */
+  readonly ownRoutes: ReadonlySet<Key>;
   readonly holds: Holds;
   readonly monotonicMs: () => number;
   readonly yieldNow: () => Promise<void>;
@@ -37,21 +39,28 @@ export interface PeerStage {
 export interface PeerLook {
   /** Ours, nobody wants it, and it need not wait for a second list. */
   readonly stale: readonly Change[];
+  /** The node's own routes that are there. */
+  readonly found: ReadonlyMap<Key, KernelObject>;
   readonly failure: Failure | undefined;
 }
 
 /** Streams all routes, neighbours and forwarding entries past the table. */
 export function lookAtPeers(
-  { target, claims, table, objectsOf, holds }: PeerStage,
+  { target, claims, table, objectsOf, ownRoutes, holds }: PeerStage,
   mayRemove: boolean,
 ): PeerLook {
   const stale: Change[] = [];
-  let ownRoutes = 0;
+  const found = new Map<Key, KernelObject>();
+  let routes = 0;
   table.seen.clear();
   table.present.clear();
   const failure = target.observe('peers', { claims, probe: [] }, ({ object, owner }) => {
     const key = keyOf(object);
-    if (owner === 'ours' && object.kind === 'route') ownRoutes++;
+    if (ownRoutes.has(key)) {
+      found.set(key, object);
+      return;
+    }
+    if (owner === 'ours' && object.kind === 'route') routes++;
     const holder = table.holderOf(key, objectsOf);
     if (holder === undefined) {
       if (owner === 'ours') stale.push({ verb: 'remove', object, why: 'no lease for it' });
@@ -65,8 +74,8 @@ export function lookAtPeers(
   });
   const staleRoutes = stale.filter(({ object }) => object.kind === 'route').length;
   const known = mayRemove && failure === undefined;
-  const goes = known && holds.releaseStrays(stale.length, exceedsBlastLimit(staleRoutes, ownRoutes));
-  return { stale: goes ? stale : [], failure };
+  const goes = known && holds.releaseStrays(stale.length, exceedsBlastLimit(staleRoutes, routes));
+  return { stale: goes ? stale : [], found, failure };
 }
 
 /** Objects to bring about, by peer: bits are slots. */

@@ -244,7 +244,10 @@ export class Reconciler {
     const before = this.#nodeObjects;
     this.#next = undefined;
     this.#nodeObjects = new Map(
-      [...desired.node, ...desired.rules, ...desired.files].map((object) => [keyOf(object), object]),
+      [...desired.node, ...desired.routes, ...desired.rules, ...desired.files].map((each) => [
+        keyOf(each),
+        each,
+      ]),
     );
     for (const key of this.#applied) {
       const [was, is] = [before.get(key), this.#nodeObjects.get(key)];

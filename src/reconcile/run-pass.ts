@@ -9,7 +9,7 @@ import { type KernelObject, type Key, keyOf } from '../model/objects.ts';
 import type { Dirt } from './dirt.ts';
 import type { Holds } from './holds.ts';
 import { syncLeases } from './lease-sync.ts';
-import { type NodeStage, runNodeStage } from './node-stage.ts';
+import { bringAbout, type NodeStage, runNodeStage } from './node-stage.ts';
 import type { Pass } from './pass.ts';
 import { applySlots, lookAtPeers, type PeerStage, standsOn, unseenSlots } from './peer-stage.ts';
 import type { Peer, PeerTable } from './peer-table.ts';
@@ -19,6 +19,8 @@ import type { Change, Claims, Target } from './target.ts';
 /** The desired state as the engine takes it: `src/plan` makes it. */
 export interface DesiredState {
   readonly node: readonly KernelObject[];
+  /** The node's own routes: they are looked at together with those to peers. */
+  readonly routes: readonly KernelObject[];
   /** Tables of traffic rules, and ours in those of others: their trouble keeps nothing else from being made. */
   readonly rules: readonly KernelObject[];
   readonly files: readonly KernelObject[];
@@ -87,6 +89,7 @@ async function fullPass(context: PassContext, stage: NodeStage, removals: readon
   const look = lookAtPeers(peers, leases.synced);
   if (look.failure === undefined) {
     await applySlots(peers, unseenSlots(peers));
+    bringAbout(desired.routes, look.found, stage);
     if (context.isStopped()) return;
     // The routes have moved to where they are wanted: what they stood on before can go without loss.
     remove(stage, look.stale, settled && !wereHeld);
@@ -171,5 +174,7 @@ function nodeStage(pass: Pass, context: PassContext): NodeStage {
 }
 
 function peerStage(pass: Pass, context: PassContext): PeerStage {
-  return { ...context, pass, retries: context.peerRetries, objectsOf: context.desired.peer };
+  const { peer, routes } = context.desired;
+  const ownRoutes = new Set(routes.map(keyOf));
+  return { ...context, pass, retries: context.peerRetries, objectsOf: peer, ownRoutes };
 }

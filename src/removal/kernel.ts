@@ -10,7 +10,13 @@
 import { isPortTable } from '../model/host-ports.ts';
 import { type Prefix, prefixBase, prefixCovers } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
-import { describe, type LinkObject, ROUTE_PROTOCOL, type RouteObject } from '../model/objects.ts';
+import {
+  describe,
+  isOwnBlackhole,
+  type LinkObject,
+  ROUTE_PROTOCOL,
+  type RouteObject,
+} from '../model/objects.ts';
 import { isDispensable, type TableObject, tableAddress } from '../model/traffic-rules.ts';
 import { foreignForm } from './device.ts';
 import type { Findings, Left } from './findings.ts';
@@ -57,10 +63,9 @@ export function judgeKernel(findings: Findings, adopt: boolean): KernelJudgement
   const leased = elsewhere.filter(isLeased);
   const strays = elsewhere.filter((route) => !isLeased(route) && isPodRoute(route, findings.networks));
   const ours = routes.filter((route) => isOurRoute(route) && !removed.has(route.link));
-  const [shapeless, shaped] = [
-    ours.filter(({ link }) => link === ''),
-    ours.filter(({ link }) => link !== ''),
-  ];
+  const isShaped = (route: RouteObject) => route.link !== '' || isOwnBlackhole(route);
+  const shaped = ours.filter(isShaped);
+  const shapeless = ours.filter((route) => !isShaped(route));
   const witnesses = findings.leases.kind === 'read' ? leased : strays;
   const successor = adopt ? undefined : (tunnels[0] ?? witnesses.find(isInPlaceOfOurs));
   const rules = judgeTables(findings, { adopt, successor });

@@ -112,10 +112,11 @@ function objectCommand(object: RemovableObject): string {
 /** `/etc/iproute2/rt_protos`: the names that every iproute2 knows. */
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 3: 'boot', 4: 'static' };
 
-function routeCommand({ dst, gateway, link, protocol, metric }: RouteObject): string {
-  const words = ['ip route del', dst];
+function routeCommand({ dst, gateway, link, protocol, metric, blackhole }: RouteObject): string {
+  const words = ['ip route del', ...(blackhole ? ['blackhole'] : []), dst];
   if (gateway !== undefined) words.push(`via ${gateway}`);
-  words.push(`dev ${link} proto ${PROTOCOL_NAMES[protocol] ?? protocol}`);
+  if (link !== '') words.push(`dev ${link}`);
+  words.push(`proto ${PROTOCOL_NAMES[protocol] ?? protocol}`);
   if (metric !== undefined) words.push(`metric ${metric}`);
   return words.join(' ');
 }

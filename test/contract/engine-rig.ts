@@ -33,7 +33,7 @@ export class EngineRig implements Disposable {
   readonly changes: Change[] = [];
   readonly #reconciler: Reconciler;
   readonly #leases = new Map<string, Lease>();
-  #desired: DesiredState = { node: [], rules: [], files: [], peer: () => [] };
+  #desired: DesiredState = { node: [], routes: [], rules: [], files: [], peer: () => [] };
   #passes = 0;
 
   constructor(world: World) {
@@ -78,6 +78,7 @@ export class EngineRig implements Disposable {
       forward: true,
       iptables: false,
       fixForward: false,
+      blackhole: false,
     });
     this.#reconciler.setDesired(this.#desired, CLAIMS, 'plan');
     this.#tell();

@@ -13,8 +13,9 @@ import {
   ROUTE_PROTOCOL,
   type RouteObject,
 } from '../../src/model/objects.ts';
+import { planBlackholes } from '../../src/plan/blackhole.ts';
 import type { Difference } from '../../src/reconcile/diff.ts';
-import { ip, mac, macOf, prefix, vxlanLink } from '../sim/samples.ts';
+import { ip, leaseOf, mac, macOf, prefix, vxlanLink } from '../sim/samples.ts';
 
 /** What an object is changed into, and how that has to be done. */
 export interface ChangeCase {
@@ -68,6 +69,13 @@ export function tunnelRoute(n: number, family: Family): RouteObject {
 export function directRoute(n: number, family: Family): RouteObject {
   const gateway = family === 4 ? ip(`192.168.0.${n}`) : ip(`fd99::${n}`);
   return { ...tunnelRoute(n, family), gateway, link: 'eth0', onlink: false };
+}
+
+/** The route that catches what is sent to pods of this node that are not there. */
+export function blackhole(family: Family): RouteObject {
+  const [route] = planBlackholes(leaseOf(1, { families: [family] }));
+  if (route === undefined) throw new Error('No route is planned');
+  return route;
 }
 
 /** A second underlay. */
@@ -129,6 +137,13 @@ function entryCases(family: Family): KindCase[] {
       before,
       object: fdb,
       changes: [{ what: 'node', to: { ...fdb, dst: peerFdb(3, family).dst }, verb: 'replace' }],
+      removable: true,
+    },
+    {
+      name: `IPv${family} blackhole route`,
+      before: [],
+      object: blackhole(family),
+      changes: [],
       removable: true,
     },
     {

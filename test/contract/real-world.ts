@@ -177,10 +177,11 @@ function words(verb: 'make' | 'remove', object: AlienObject): string[] {
       return [...address, `${object.ip}/${object.length}`, 'dev', object.link];
     }
     case 'route': {
-      const { dst, gateway, link, onlink, protocol, metric } = object;
-      const text = ['ip', 'route', making ? 'replace' : 'delete', dst];
+      const { dst, gateway, link, onlink, protocol, metric, blackhole } = object;
+      const text = ['ip', 'route', making ? 'replace' : 'delete', ...(blackhole ? ['blackhole'] : []), dst];
       if (gateway !== undefined) text.push('via', gateway);
-      text.push('dev', link, 'proto', `${protocol}`);
+      if (link !== '') text.push('dev', link);
+      text.push('proto', `${protocol}`);
       if (metric !== undefined) text.push('metric', `${metric}`);
       return onlink && making ? [...text, 'onlink'] : text;
     }

@@ -120,15 +120,18 @@ function linkObjects(link: v.InferOutput<typeof linksSchema>[number]): KernelObj
 }
 
 function routeObjects(route: v.InferOutput<typeof routesSchema>[number]): KernelObject[] {
-  const { type, dst, gateway, dev: link, protocol, metric, flags } = route;
-  if (type !== 'unicast' || protocol === 'kernel' || link === undefined) return [];
+  const { type, dst, gateway, dev: link = '', protocol, metric, flags } = route;
+  const isBlackhole = type === 'blackhole';
+  if (!isBlackhole && type !== 'unicast') return [];
+  if (protocol === 'kernel' || (!isBlackhole && link === '')) return [];
   const prefix = toPrefix(dst.includes('/') ? dst : `${dst}/${dst.includes(':') ? 128 : 32}`);
   return [
     {
+      ...(isBlackhole ? { blackhole: true } : {}),
       kind: 'route',
       dst: prefix,
       gateway,
-      link,
+      link: isBlackhole ? '' : link,
       onlink: flags.includes('onlink'),
       protocol: PROTOCOLS[protocol] ?? Number(protocol),
       metric: dst.includes(':') && metric === 1024 ? undefined : metric,

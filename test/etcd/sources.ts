@@ -41,6 +41,7 @@ const SETTINGS: Settings = {
   forwardRules: true,
   iptables: false,
   fixForward: false,
+  blackhole: false,
   renewMarginMinutes: 60,
   healthzIp: '',
   healthzPort: 0,

@@ -75,6 +75,8 @@ bridge -j fdb show >replies/forwarding.json
 
 capture fdb-del RTM_DELNEIGH bridge fdb del 02:00:00:00:01:00 dev flannel.1 dst 192.168.1.3 self permanent
 capture neighbour-del RTM_DELNEIGH ip neigh del 10.42.1.0 dev flannel.1
+capture route-replace-ipv4-blackhole RTM_NEWROUTE ip route replace blackhole 10.42.3.0/24 proto 102 metric 2147483647
+capture route-replace-ipv6-blackhole RTM_NEWROUTE ip -6 route replace blackhole fd00:42:0:3::/64 proto 102 metric 2147483647
 capture route-del RTM_DELROUTE ip route del 10.42.1.0/24 via 10.42.1.0 dev flannel.1 onlink
 capture address-del RTM_DELADDR ip addr del 10.42.0.0/32 dev flannel.1
 capture link-del RTM_DELLINK ip link del flannel.1

@@ -19,6 +19,7 @@ import {
   neighbourMessage,
   RT_TABLE_MAIN,
   RTM,
+  RTN_BLACKHOLE,
   RTN_UNICAST,
   RTPROT,
   routeMessage,
@@ -115,6 +116,15 @@ export function route(file: string, { length, dst, gateway, oif, flags, protocol
     flags: flags ?? 0,
   });
   const attrs = { dst, gateway: gateway ?? dst, ...(oif === undefined ? {} : { oif }) };
+  return { file, type: RTM.NEWROUTE, flags: REPLACE, codec: routeMessage, value: { header, attrs } };
+}
+
+/** `ip route replace blackhole … proto 102 metric 2147483647`. */
+export function blackhole(file: string, dst: string, length: number): RequestCase {
+  const protocol = 102;
+  const family = familyOf(dst);
+  const header = rtmsg.of({ family, dstLength: length, table: RT_TABLE_MAIN, protocol, type: RTN_BLACKHOLE });
+  const attrs = { dst, priority: 0x7fffffff };
   return { file, type: RTM.NEWROUTE, flags: REPLACE, codec: routeMessage, value: { header, attrs } };
 }
 

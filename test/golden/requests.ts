@@ -18,6 +18,7 @@ import {
 } from '../../src/netlink/route.ts';
 import {
   address,
+  blackhole,
   changedLink,
   features,
   forwarding,
@@ -139,6 +140,8 @@ export const REQUESTS: readonly RequestCase[] = [
     gateway: '192.168.1.7',
     protocol: 102,
   }),
+  blackhole('route-replace-ipv4-blackhole', '10.42.3.0', 24),
+  blackhole('route-replace-ipv6-blackhole', 'fd00:42:0:3::', 64),
   route('route-replace-ipv6-onlink', {
     length: 64,
     dst: 'fd00:42:0:1::',

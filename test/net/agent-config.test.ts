@@ -80,6 +80,7 @@ test.each([
   { args: ['--ip-masq=yes'], parts: ['ip-masq', "'yes'", 'true'] },
   { args: ['--ip-masq-fully-random-disable=2'], parts: ['ip-masq-fully-random-disable', "'2'", 'true'] },
   { args: ['--iptables-forward-rules=maybe'], parts: ['iptables-forward-rules', "'maybe'", 'true'] },
+  { args: ['--ip-blackhole-route=no'], parts: ['ip-blackhole-route', "'no'", 'true'] },
   { args: ['--public-ip=node'], parts: ['public-ip', "'node'", 'IPv4'] },
   { args: ['--iface-regex=('], parts: ['iface-regex', "'('"] },
   { args: ['--kube-subnet-mgr'], parts: ['kube-subnet-mgr', 'lease-db'] },

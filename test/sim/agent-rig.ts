@@ -183,6 +183,7 @@ export class AgentRig {
         forwardRules: true,
         iptables: false,
         fixForward: false,
+        blackhole: false,
         renewMarginMinutes: 60,
         healthzIp: '0.0.0.0',
         healthzPort: 0,

@@ -156,9 +156,9 @@ export class FakeKernel {
 
   setRoute(route: RouteObject, actor: Actor): Errno {
     const link = this.links.get(route.link);
-    if (link === undefined) return ERRNO.ENODEV;
-    if (!link.up) return ERRNO.ENETDOWN;
-    if (route.gateway !== undefined && !route.onlink && !this.routes.reaches(link.name, route.gateway))
+    if (link === undefined && !route.blackhole) return ERRNO.ENODEV;
+    if (link?.up === false) return ERRNO.ENETDOWN;
+    if (route.gateway !== undefined && !route.onlink && !this.routes.reaches(route.link, route.gateway))
       return ERRNO.ENETUNREACH;
     this.routes.set(route);
     this.#announce(actor, route, false);

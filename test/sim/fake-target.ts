@@ -127,6 +127,7 @@ export class FakeTarget implements Target {
   /** The link that the object needs, if there is none of that name to work on. */
   #missingLink(object: KernelObject): string | undefined {
     const { links } = this.kernel;
+    if (object.kind === 'route' && object.blackhole) return undefined;
     if ('link' in object)
       return links.get(object.link) && !this.#foreign.has(object.link) ? undefined : object.link;
     const parent =

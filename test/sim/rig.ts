@@ -35,6 +35,7 @@ export interface RigPlan {
   readonly ipMasq?: boolean;
   readonly forward?: boolean;
   readonly fixForward?: boolean;
+  readonly blackhole?: boolean;
 }
 
 /** What a rig is made with. */
@@ -74,6 +75,7 @@ export class Rig {
   #ipMasq: boolean;
   #forward: boolean;
   #fixForward: boolean;
+  #blackhole: boolean;
   #plan: Plan | undefined;
 
   constructor(options: RigOptions = {}) {
@@ -89,6 +91,7 @@ export class Rig {
     this.#ipMasq = options.ipMasq ?? false;
     this.#forward = options.forward ?? true;
     this.#fixForward = options.fixForward ?? false;
+    this.#blackhole = options.blackhole ?? false;
     const { ipv4, ipv6 } = networkOf(VXLAN);
     this.claims = {
       links: new Set(),
@@ -140,8 +143,8 @@ export class Rig {
   /** Everything that is wanted now. */
   wanted(): KernelObject[] {
     if (this.#plan === undefined) return [];
-    const { node, files, peer } = this.#plan;
-    return [...node, ...[...this.leases.values()].flatMap(peer), ...files];
+    const { node, routes, files, peer } = this.#plan;
+    return [...node, ...routes, ...[...this.leases.values()].flatMap(peer), ...files];
   }
 
   /** The interface with its addresses, as it was or again. */
@@ -163,6 +166,7 @@ export class Rig {
     ipMasq = this.#ipMasq,
     forward = this.#forward,
     fixForward = this.#fixForward,
+    blackhole = this.#blackhole,
   }: RigPlan = {}): void {
     this.#backend = backend;
     this.#families = families;
@@ -170,6 +174,7 @@ export class Rig {
     this.#ipMasq = ipMasq;
     this.#forward = forward;
     this.#fixForward = fixForward;
+    this.#blackhole = blackhole;
     const inputs: Inputs = {
       network: networkOf(backend, families),
       own: leaseOf(1, { families, backendType: backend.type }),
@@ -180,6 +185,7 @@ export class Rig {
       forward,
       iptables: false,
       fixForward,
+      blackhole,
     };
     this.#plan = plan(inputs);
     const links = this.#plan.node.flatMap((object) => (object.kind === 'link' ? [object.name] : []));

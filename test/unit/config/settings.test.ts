@@ -49,6 +49,7 @@ test('parseSettings() has a default for everything', () => {
     forwardRules: true,
     iptables: false,
     fixForward: false,
+    blackhole: false,
     renewMarginMinutes: 60,
     healthzIp: '0.0.0.0',
     healthzPort: 0,
@@ -73,6 +74,7 @@ test('parseSettings() takes everything from the command line', () => {
       '-ip-masq',
       '-iptables-forward-rules=false',
       '-fix-forward',
+      '-ip-blackhole-route',
     ],
     ...['-public-ip=192.0.2.1', '-public-ipv6=2001:DB8:0:0::1', '-subnet-lease-renew-margin=1439'],
     ...['-healthz-ip=::', '-healthz-port=8081', '-log-format=json', '-v=2'],
@@ -94,6 +96,7 @@ test('parseSettings() takes everything from the command line', () => {
     forwardRules: false,
     iptables: false,
     fixForward: true,
+    blackhole: true,
     renewMarginMinutes: 1439,
     healthzIp: '::',
     healthzPort: 8081,
@@ -188,7 +191,6 @@ describe('parseSettings() refuses', () => {
 describe('parseSettings() notes', () => {
   test.each([
     [['-iptables-resync=7'], ['iptables-resync: not used by this version']],
-    [['-ip-blackhole-route'], ['ip-blackhole-route: not used by this version']],
     [
       ['-vmodule=a=1', '-log_backtrace_at=x:1'],
       ['vmodule: not used by this version', 'log_backtrace_at: not used by this version'],

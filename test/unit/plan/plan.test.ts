@@ -34,6 +34,7 @@ function inputs({
     forward: true,
     iptables: false,
     fixForward: false,
+    blackhole: false,
   };
 }
 
