@@ -73,8 +73,15 @@ export class DirectoryWatch {
   }
 }
 
-/** What tells directories apart that have had one path. A new one often gets the inode of the old. */
+/**
+ * What tells directories apart that have had one path; `undefined` for one that is not there or cannot be looked at. A new
+ * one often gets the inode of the old.
+ */
 function identityOf(directory: string): string | undefined {
-  const stat = statSync(directory, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
+  try {
+    const { dev, ino, birthtimeNs } = statSync(directory, { bigint: true });
+    return `${dev}:${ino}:${birthtimeNs}`;
+  } catch {
+    return undefined;
+  }
 }

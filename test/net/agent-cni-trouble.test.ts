@@ -1,6 +1,14 @@
 /** What can stand in the way of installing the CNI plugin: it is told, and the pod network is there all the same. @module */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { CniNode, CONFLIST, NAMES } from './agent-cni-support.ts';
 import { eventually, TIMEOUT_MS } from './agent-support.ts';
 
@@ -35,6 +43,19 @@ test(
     cni.start();
     expect(await told('cni-not-installed')).toContain(`Cannot install ${cni.at('bin')}/flannelette: E`);
     expect(existsSync(cni.at('conf'))).toBe(false);
+    rmSync(cni.at('bin'));
+    await cni.installed();
+    await untilUntroubled();
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a directory that cannot even be looked at is told, and the agent lives',
+  async () => {
+    symlinkSync('bin', cni.at('bin'));
+    cni.start();
+    expect(await told('cni-not-installed')).toContain(`Cannot install ${cni.at('bin')}/flannelette: E`);
     rmSync(cni.at('bin'));
     await cni.installed();
     await untilUntroubled();
