@@ -7,6 +7,7 @@
 import { backOffMs } from '../model/back-off.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import { type FileObject, keyOf } from '../model/objects.ts';
+import { OneAtATime } from '../model/one-at-a-time.ts';
 import { type Problem, problem } from '../model/problem.ts';
 import type { CniSettings } from '../model/settings.ts';
 import { Fights, fightProblem } from '../reconcile/fights.ts';
@@ -63,8 +64,7 @@ export class CniInstaller {
   /** The text of the conflist as it was seen last. */
   #conflist: string | undefined;
   #lookedMs = Number.NEGATIVE_INFINITY;
-  #running = false;
-  #again = false;
+  readonly #looks = new OneAtATime(() => this.#bringAbout());
 
   constructor(options: InstallerOptions) {
     this.#options = options;
@@ -78,24 +78,10 @@ export class CniInstaller {
 
   /** A pass has ended. What happens in the directories is heard; from time to time there is a look without that. */
   ensure(): void {
-    if (this.#options.clock.monotonicMs() - this.#lookedMs > FRESH_MS) this.#look();
+    if (this.#options.clock.monotonicMs() - this.#lookedMs > FRESH_MS) this.#looks.ask();
   }
 
   /** Looks, and does what there is to do. */
-  #look(): void {
-    this.#again = true;
-    if (!this.#running) void this.#run();
-  }
-
-  async #run(): Promise<void> {
-    this.#running = true;
-    while (this.#again) {
-      this.#again = false;
-      await this.#bringAbout();
-    }
-    this.#running = false;
-  }
-
   async #bringAbout(): Promise<void> {
     const { settings, given, clock, isReady, onProblem } = this.#options;
     if (!this.#program.isInstallable || !isReady()) return;
@@ -188,7 +174,7 @@ export class CniInstaller {
 
   #tryAgain(delayMs: number): void {
     this.#later?.cancel();
-    this.#later = this.#options.clock.schedule(delayMs, () => this.#look());
+    this.#later = this.#options.clock.schedule(delayMs, () => this.#looks.ask());
   }
 
   #listen(places: Places): void {
@@ -196,7 +182,7 @@ export class CniInstaller {
     const { confDir, binDir } = places;
     if (this.#watches?.places.confDir === confDir && this.#watches.places.binDir === binDir) return;
     for (const former of this.#watches?.all ?? []) former.close();
-    const all = [...new Set([confDir, binDir])].map((directory) => watch(directory, () => this.#look()));
+    const all = [...new Set([confDir, binDir])].map((directory) => watch(directory, () => this.#looks.ask()));
     this.#watches = { places, all };
   }
 }

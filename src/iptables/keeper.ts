@@ -6,6 +6,7 @@
  */
 import { backOffMs } from '../model/back-off.ts';
 import type { Clock, Timer } from '../model/clock.ts';
+import { OneAtATime } from '../model/one-at-a-time.ts';
 import { type Problem, problem } from '../model/problem.ts';
 import type { TableObject } from '../model/traffic-rules.ts';
 
@@ -49,8 +50,7 @@ export class IptablesKeeper {
   /** Failures in a row, and repairs without a minute of peace. */
   #failures = 0;
   #repairs = 0;
-  #running = false;
-  #again = false;
+  readonly #looks = new OneAtATime(() => this.#look());
 
   constructor(options: IptablesKeeperOptions) {
     this.#options = options;
@@ -89,18 +89,8 @@ export class IptablesKeeper {
   #lookIn(delayMs: number): void {
     this.#timer ??= this.#options.clock.schedule(delayMs, () => {
       this.#timer = undefined;
-      this.#again = true;
-      if (!this.#running) void this.#run();
+      this.#looks.ask();
     });
-  }
-
-  async #run(): Promise<void> {
-    this.#running = true;
-    while (this.#again) {
-      this.#again = false;
-      await this.#look();
-    }
-    this.#running = false;
   }
 
   async #look(): Promise<void> {
