@@ -7,11 +7,14 @@
 
 const COMMANDS = ['run', 'status', 'cleanup', 'version', 'demo', 'help'] as const;
 
+/** Names under which it is a plugin and never the agent, whoever starts it: by hand, as a runtime would not. */
+const PLUGIN_NAME = /(^|\/)(flannel|portmap|loopback)$/;
+
 /** Runs the command and gives back the exit status. */
 async function main(args: readonly string[]): Promise<number> {
   // A container runtime starts its plugins without arguments. Only `argv0` has the name that it used.
   const { CNI_COMMAND: verb = '' } = process.env;
-  if (verb !== '' && args.length === 0) {
+  if (args.length === 0 && (verb !== '' || PLUGIN_NAME.test(process.argv0))) {
     return (await import('./cni/plugin.ts')).cniCommand(process.argv0, process.env);
   }
   const [first = 'run', ...rest] = args;

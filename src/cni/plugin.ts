@@ -59,9 +59,11 @@ export async function answer(program: string, input: PluginInput): Promise<Plugi
   try {
     const load = PLUGINS.get(program.slice(program.lastIndexOf('/') + 1));
     if (load === undefined) throw new CniAbort(unknownPlugin(program));
-    stdin = String(need('read standard input', input.readStdin()));
     const { environment } = input;
-    const { CNI_COMMAND: command } = environment;
+    const { CNI_COMMAND: command = '' } = environment;
+    // Before standard input, which then is a terminal.
+    if (command === '') throw new CniAbort(startedByHand());
+    stdin = String(need('read standard input', input.readStdin()));
     if (command === 'VERSION') {
       return success({ cniVersion: versionOf(stdin), supportedVersions: CNI_VERSIONS });
     }
@@ -79,6 +81,14 @@ function unknownPlugin(program: string): CniFailure {
     'INVALID_ENVIRONMENT',
     `flannelette is no CNI plugin under the name '${program}'`,
     `Install it, or a link to it, under the name of what it is to be: ${names}`,
+  );
+}
+
+function startedByHand(): CniFailure {
+  return cniFailure(
+    'INVALID_ENVIRONMENT',
+    'required env variables [CNI_COMMAND] missing',
+    "Under this name it is a CNI plugin, which container runtimes start; the agent is 'flannelette run'",
   );
 }
 

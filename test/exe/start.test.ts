@@ -4,8 +4,10 @@
  * @module
  */
 import { beforeAll, expect, test } from 'bun:test';
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { BUNDLE } from '../../arm/bundle.ts';
-import { EXECUTABLE } from './executable.ts';
+import { EXECUTABLE, makeScratch, runProgram } from './executable.ts';
 
 /** Of what the program is made, by the names of packages and of Bun's own modules. */
 const PARTS = ['hono', 'valibot', '@kubernetes/client-node', 'bun:sqlite', 'bun:ffi'] as const;
@@ -84,4 +86,17 @@ test(`version starts in under ${START_LIMIT_MS} ms`, () => {
   });
   // The quickest of many: what else the machine does only ever adds to it.
   expect(Math.min(...startMs)).toBeLessThan(START_LIMIT_MS);
+});
+
+test.each(['flannel', 'portmap', 'loopback'])('%s started by hand is no agent, and says what it is', (name) => {
+  using scratch = makeScratch();
+  const program = join(scratch.path, name);
+  symlinkSync(EXECUTABLE, program);
+  const { status, stdout } = runProgram([program], { cwd: '/' });
+  expect(status).toBe(1);
+  expect(JSON.parse(stdout)).toMatchObject({
+    code: 4,
+    msg: 'required env variables [CNI_COMMAND] missing',
+    details: expect.stringContaining("the agent is 'flannelette run'"),
+  });
 });
