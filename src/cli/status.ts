@@ -135,6 +135,8 @@ function noAnswer(socket: string, error: unknown): string {
       return `No agent answers: there is no socket '${socket}'\n${start}\n${other}`;
     case 'ECONNREFUSED':
       return `No agent answers: nobody listens on '${socket}', it is left over\n${start}\n${other}`;
+    case 'ECONNRESET':
+      return `The agent on '${socket}' has closed the connection without an answer: it has ended just now\n${start}`;
     case 'EACCES':
     case 'EPERM':
       return `You may not open the agent's socket '${socket}'\n  → Only the user that the agent runs as may: try 'sudo flannelette status'`;

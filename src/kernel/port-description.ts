@@ -68,7 +68,7 @@ function describeWanted(table: PortTable): Description {
   const chains = chainsOf(table);
   const portsOf = ({ name, forwards }: PortMap) =>
     forwards.map((forward) => elementLine(name, family, elementOf(forward)));
-  const head = tableLine({ flags: 0, comment: PORT_TABLE_COMMENT });
+  const head = tableLine({ flags: 0 });
   return [
     head,
     ...maps.map((map) => mapLine(mapAttributes(map, { family, id: 0 }))),
@@ -144,8 +144,9 @@ export function readTable(session: Session, family: Family): FoundTable | Netlin
     : netlinkError(ERRNO.EEXIST, { text: `a table ${PORT_TABLE} is of another program` });
 }
 
-function tableLine({ flags, comment }: FoundTable): string {
-  return `the table (${flags}, ${comment})`;
+/** Its comment is ours, else {@link readTable} has refused it. */
+function tableLine({ flags }: Pick<FoundTable, 'flags'>): string {
+  return `the table ${PORT_TABLE}${flags === 0 ? '' : ` with flags ${flags}`}`;
 }
 
 function mapLine({

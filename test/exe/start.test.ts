@@ -88,15 +88,18 @@ test(`version starts in under ${START_LIMIT_MS} ms`, () => {
   expect(Math.min(...startMs)).toBeLessThan(START_LIMIT_MS);
 });
 
-test.each(['flannel', 'portmap', 'loopback'])('%s started by hand is no agent, and says what it is', (name) => {
-  using scratch = makeScratch();
-  const program = join(scratch.path, name);
-  symlinkSync(EXECUTABLE, program);
-  const { status, stdout } = runProgram([program], { cwd: '/' });
-  expect(status).toBe(1);
-  expect(JSON.parse(stdout)).toMatchObject({
-    code: 4,
-    msg: 'required env variables [CNI_COMMAND] missing',
-    details: expect.stringContaining("the agent is 'flannelette run'"),
-  });
-});
+test.each(['flannel', 'portmap', 'loopback'])(
+  '%s started by hand is no agent, and says what it is',
+  (name) => {
+    using scratch = makeScratch();
+    const program = join(scratch.path, name);
+    symlinkSync(EXECUTABLE, program);
+    const { status, stdout } = runProgram([program], { cwd: '/' });
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      code: 4,
+      msg: 'required env variables [CNI_COMMAND] missing',
+      details: expect.stringContaining("the agent is 'flannelette run'"),
+    });
+  },
+);

@@ -108,6 +108,16 @@ test('statusCommand() tells a socket that is left over from one that is not ther
   expect(answer.err).toStartWith(`No agent answers: nobody listens on '${path}', it is left over\n`);
 });
 
+test('statusCommand() says of an agent that ends meanwhile that it has ended', async () => {
+  const path = join(directory, 'ending.sock');
+  using _ = Bun.listen({ unix: path, socket: { data: (socket) => void socket.terminate() } });
+  const answer = await run(['--socket', path]);
+  expect(answer.code).toBe(2);
+  expect(answer.err).toStartWith(
+    `The agent on '${path}' has closed the connection without an answer: it has ended just now\n`,
+  );
+});
+
 test('statusCommand() explains a permission denied', async () => {
   // Root may open everything, so here root goes without that capability, on a socket of somebody else.
   const isRoot = process.getuid?.() === 0;
