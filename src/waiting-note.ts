@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import type { Problem } from './model/problem.ts';
 import { type WaitingNote, waitingPathOf } from './model/waiting-note.ts';
@@ -56,7 +56,7 @@ export class WaitingNotes {
   }
 }
 
-/** Whole seconds since the boot, time asleep among them (proc_uptime(5)). */
+/** Whole seconds since the boot, time asleep among them; asked without a file, of which there may be no more. */
 function uptimeSeconds(): number {
-  return Number.parseInt(readFileSync('/proc/uptime', 'utf8'), 10);
+  return Math.floor(uptime());
 }

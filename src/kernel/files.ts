@@ -59,7 +59,8 @@ export function writeSysctl(sysctl: SysctlObject, root: string): Failure | undef
   } catch (error) {
     const setting = `${sysctlName(sysctl.name)}=${sysctl.value}`;
     const remedy = ADVICE.setting.replace('NAME=VALUE', setting);
-    return { ...unwritable(`Cannot set ${describe(sysctl)}`, error), remedy };
+    const failure = unwritable(`Cannot set ${describe(sysctl)}`, error);
+    return isFileLimit(error) ? failure : { ...failure, remedy };
   }
 }
 
@@ -87,6 +88,11 @@ function modeOf(path: string): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** That has a remedy of its own, whatever was to be opened. */
+function isFileLimit(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE');
 }
 
 function unwritable(what: string, error: unknown): Failure {
