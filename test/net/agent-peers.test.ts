@@ -180,6 +180,8 @@ test(
 
 /** What other programs of the node have made. */
 const FOREIGN = [
+  // A router already: with what the kernel keeps for one, the anycast address of each of its subnets.
+  'sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1',
   'ip address add 10.97.0.1/24 dev eth0',
   'ip address add fd97::1/64 dev eth0 nodad preferred_lft 0',
   'ip route add 10.99.0.0/16 via 192.168.77.2 dev eth0',
