@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { existsSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { writeSysctl } from '../kernel/files.ts';
 import { type FlanneldRules, type NotRemoved, notRemovedText } from '../model/flanneld-rules.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Problem } from '../model/problem.ts';
@@ -18,6 +19,7 @@ import type {
   ObjectStep,
   Outcome,
   RestoreStep,
+  SettingStep,
   Step,
 } from '../removal/step.ts';
 import { errnoName } from '../store/sqlite/failure.ts';
@@ -37,6 +39,7 @@ export interface Tools {
  */
 export async function perform(removal: Removal, tools: Tools): Promise<readonly Outcome[]> {
   const cni = removal.cni.map(attempt);
+  const settings = removal.settings.map(set);
   const kernel = removeObjects(removal.kernel, tools);
   const iptables = await removeIptables(removal.iptables, tools);
   const network = removal.network.map(attempt);
@@ -44,10 +47,10 @@ export async function perform(removal: Removal, tools: Tools): Promise<readonly 
     ? removal.lease.map((step) => kept(step, 'kept until the kernel has nothing left that belongs to it'))
     : await Promise.all(removal.lease.map((step) => giveBack(step, tools)));
   const state =
-    hasFailed(cni) || hasFailed(kernel) || hasFailed(network)
+    hasFailed(cni) || hasFailed(settings) || hasFailed(kernel) || hasFailed(network)
       ? removal.state.map((step) => kept(step, 'kept so that this can be run again'))
       : removal.state.map(attempt);
-  return [...cni, ...kernel, ...iptables, ...network, ...lease, ...state];
+  return [...cni, ...settings, ...kernel, ...iptables, ...network, ...lease, ...state];
 }
 
 function hasFailed(outcomes: readonly Outcome[]): boolean {
@@ -98,6 +101,13 @@ async function giveBack(step: LeaseStep, { release }: Tools): Promise<Outcome> {
     step,
     error: released.ok ? undefined : `${released.error.message}; run this again once that is put right`,
   };
+}
+
+/** Where the device has gone, so has its setting. */
+function set(step: SettingStep): Outcome {
+  if (!existsSync(`/proc/sys/${step.name}`)) return { step, error: undefined };
+  const failure = writeSysctl({ ...step, kind: 'sysctl', optional: false }, '/proc/sys');
+  return { step, error: failure?.message };
 }
 
 /** A file that has gone by itself is gone. */

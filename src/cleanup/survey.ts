@@ -9,6 +9,7 @@ import { chooseIdentity } from '../agent/identity.ts';
 import type { CleanupSettings } from '../config/cleanup-settings.ts';
 import { parseNetConf } from '../config/net-conf.ts';
 import { readSubnetEnv } from '../config/subnet-env.ts';
+import { localnetsIn, PORT_FOLDER } from '../model/host-ports.ts';
 import type { Mac, Prefix } from '../model/ip.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Problem } from '../model/problem.ts';
@@ -61,6 +62,7 @@ export function surveyFiles(
     socket: known.socket,
     flanneld: known.flanneld,
     cni: cni.found,
+    localnets: localnetsIn(namesIn(PORT_FOLDER) ?? []),
     halfWritten: [
       ...[subnetFile, ...cni.conflists].flatMap(halfWritten),
       ...[...cni.temporary, waitingPathOf(subnetFile)].filter((path) => existsSync(path)),

@@ -92,3 +92,18 @@ export type PortsLook = 'right' | 'busy' | { readonly was: string } | { readonly
 export function isPortTable({ name, comment }: Pick<TableObject, 'name' | 'comment'>): boolean {
   return name === PORT_TABLE && comment === PORT_TABLE_COMMENT;
 }
+
+/** Behind the name of a link: a note there that its `route_localnet` was set for a hostPort, and was not before. */
+export const LOCALNET_SUFFIX = '.localnet';
+
+/** The links of which there is a note, from the names in the folder. */
+export function localnetsIn(names: readonly string[]): string[] {
+  return names.flatMap((name) =>
+    name.endsWith(LOCALNET_SUFFIX) ? [name.slice(0, -LOCALNET_SUFFIX.length)] : [],
+  );
+}
+
+/** The setting that has a link take packets from and to 127.0.0.1 (ip-sysctl.rst), below /proc/sys. */
+export function localnetOf(link: string): string {
+  return `net/ipv4/conf/${link}/route_localnet`;
+}

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isPortTable, localnetOf } from '../model/host-ports.ts';
 import { judgeCni } from './cni.ts';
 import { judgeLease, judgeState, judgeSubnetEnv } from './files.ts';
 import type { Findings, Left } from './findings.ts';
@@ -16,6 +17,7 @@ import type {
   LeaseStep,
   ObjectStep,
   RestoreStep,
+  SettingStep,
   Step,
 } from './step.ts';
 
@@ -23,6 +25,8 @@ import type {
 export interface Removal {
   /** What has the container runtime make pods: first, so that none is made of what is about to go. */
   readonly cni: readonly (FileStep | RestoreStep)[];
+  /** Before the rules that keep others from what they open. */
+  readonly settings: readonly SettingStep[];
   /** Routes, then what stands on devices, then these. */
   readonly kernel: readonly ObjectStep[];
   readonly iptables: readonly IptablesStep[];
@@ -52,13 +56,18 @@ export function decide(findings: Findings, { adopt, iptables: isOurs = false }: 
   const found = objects.length + network.steps.length + state.steps.length + cni.steps.length > 0;
   const lease = judgeLease(findings, found);
   const kernel = objects.map((object): ObjectStep => ({ kind: 'object', object }));
+  const hasPorts = objects.some((object) => object.kind === 'table' && isPortTable(object));
+  const settings = (hasPorts ? findings.localnets : []).map(
+    (link): SettingStep => ({ kind: 'setting', name: localnetOf(link), value: '0' }),
+  );
   if (left.some(({ whose }) => whose === 'ours')) {
     const told = [...cni.left, ...left, ...iptables.left, ...network.left, KEPT];
-    const steps = { cni: cni.steps, kernel, iptables: iptables.steps, network: network.steps };
+    const steps = { cni: cni.steps, settings, kernel, iptables: iptables.steps, network: network.steps };
     return { ...steps, lease: [], state: [], left: told };
   }
   return {
     cni: cni.steps,
+    settings,
     kernel,
     iptables: iptables.steps,
     network: network.steps,
@@ -76,6 +85,14 @@ const KEPT: Left = {
 };
 
 /** All steps in their order. */
-export function stepsOf({ cni, kernel, iptables, network, lease, state }: Removal): readonly Step[] {
-  return [...cni, ...kernel, ...iptables, ...network, ...lease, ...state];
+export function stepsOf({
+  cni,
+  settings,
+  kernel,
+  iptables,
+  network,
+  lease,
+  state,
+}: Removal): readonly Step[] {
+  return [...cni, ...settings, ...kernel, ...iptables, ...network, ...lease, ...state];
 }

@@ -106,6 +106,8 @@ export interface Findings {
   readonly leases: LeaseFindings;
   readonly socket: SocketFindings;
   readonly cni: readonly CniFinding[];
+  /** Links that take packets from 127.0.0.1 for the sake of hostPorts. */
+  readonly localnets: readonly string[];
   /** Files that a process left half-written, by their full paths. */
   readonly halfWritten: readonly string[];
   /** The cluster's networks, as subnet.env and net-conf.json name them. */

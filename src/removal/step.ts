@@ -51,6 +51,14 @@ export interface DirectoryStep {
   readonly path: string;
 }
 
+/** A setting of the kernel that was made for what is about to go, and must not outlive it. */
+export interface SettingStep {
+  readonly kind: 'setting';
+  /** Below /proc/sys. */
+  readonly name: string;
+  readonly value: string;
+}
+
 /** What was there before, which comes back in place of ours. */
 export interface RestoreStep {
   readonly kind: 'restore';
@@ -59,7 +67,14 @@ export interface RestoreStep {
 }
 
 /** See the module. */
-export type Step = ObjectStep | IptablesStep | FileStep | RestoreStep | LeaseStep | DirectoryStep;
+export type Step =
+  | SettingStep
+  | ObjectStep
+  | IptablesStep
+  | FileStep
+  | RestoreStep
+  | LeaseStep
+  | DirectoryStep;
 
 /**
  * The step as a line for a shell: that of iproute2 or coreutils. No tool but this program gives a lease back, so
@@ -67,6 +82,9 @@ export type Step = ObjectStep | IptablesStep | FileStep | RestoreStep | LeaseSte
  */
 export function commandOf(step: Step): string {
   switch (step.kind) {
+    case 'setting':
+      // With slashes: a device's name may have dots.
+      return `sysctl -w ${step.name}=${step.value}`;
     case 'object':
       return objectCommand(step.object);
     case 'iptables':

@@ -89,7 +89,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
   'src/watchdog.ts': { values: ['src/model'] },
   'src/service.ts': { values: ['src/model', 'src/watchdog.ts'], types: ['src/sd-notify.ts'] },
   'src/waiting-note.ts': {
-    values: ['src/model', 'src/write-file.ts', 'node:fs', 'node:path'],
+    values: ['src/model', 'src/write-file.ts', 'node:fs', 'node:os', 'node:path'],
   },
   'src/write-file.ts': { values: ['node:fs', 'node:path'] },
   // Where the parts are put together.

@@ -4,7 +4,16 @@ import type { PassageObject } from '../../src/model/objects.ts';
 import { ok } from '../../src/model/result.ts';
 import type { Removal } from '../../src/removal/decide.ts';
 
-const NOTHING: Removal = { cni: [], kernel: [], iptables: [], network: [], lease: [], state: [], left: [] };
+const NOTHING: Removal = {
+  cni: [],
+  settings: [],
+  kernel: [],
+  iptables: [],
+  network: [],
+  lease: [],
+  state: [],
+  left: [],
+};
 
 function passage(handle: number): PassageObject {
   return { kind: 'passage', networks: [], faults: [], rules: [`ip filter FORWARD handle ${handle}`] };

@@ -122,6 +122,7 @@ export function cleanupJson(cleanup: PlannedCleanup | DoneCleanup): string {
 }
 
 function doneOf(step: Step): string {
+  if (step.kind === 'setting') return 'set';
   return step.kind === 'restore' ? 'restored' : 'removed';
 }
 

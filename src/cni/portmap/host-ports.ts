@@ -6,7 +6,7 @@
  */
 import { missingPorts } from '../../kernel/port-description.ts';
 import { addPorts, writePortTables } from '../../kernel/port-tables.ts';
-import type { HostPorts } from '../../model/host-ports.ts';
+import { type HostPorts, localnetOf } from '../../model/host-ports.ts';
 import { familyOf, type Ip } from '../../model/ip.ts';
 import type { NetlinkError } from '../../netlink/error.ts';
 import { addressMessage, ifaddrmsg, RTM } from '../../netlink/route.ts';
@@ -202,10 +202,6 @@ function closeLocalnets(book: PortBook, left: readonly HostPorts[]): void {
     }
     book.noteLocalnet(link, false);
   }
-}
-
-function localnetOf(link: string): string {
-  return `net/ipv4/conf/${link}/route_localnet`;
 }
 
 /** What was sent to the ports before and is answered by somebody else: the node, or a container that had them. */

@@ -6,15 +6,13 @@
  */
 import { closeSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HostPorts } from '../../model/host-ports.ts';
+import { type HostPorts, LOCALNET_SUFFIX, localnetsIn } from '../../model/host-ports.ts';
 import type { Attachment } from '../attachment.ts';
 import { doing } from '../io.ts';
 import { lockFolder } from '../locked-folder.ts';
 import { ownNamespace } from '../namespace.ts';
 import { portsFile, SEPARATOR } from './folder.ts';
 import { parsePorts } from './port-record.ts';
-
-const LOCALNET = '.localnet';
 
 /** The folder, locked for as long as it is open. */
 export class PortBook implements Disposable {
@@ -61,14 +59,12 @@ export class PortBook implements Disposable {
 
   /** The links whose `route_localnet` was set for a hostPort, and was not before. */
   localnets(): string[] {
-    return readdirSync(this.#folder).flatMap((name) =>
-      name.endsWith(LOCALNET) ? [name.slice(0, -LOCALNET.length)] : [],
-    );
+    return localnetsIn(readdirSync(this.#folder));
   }
 
   /** Notes that `route_localnet` of a link is ours, or is not any more. */
   noteLocalnet(link: string, isOurs: boolean): void {
-    const path = join(this.#folder, `${link}${LOCALNET}`);
+    const path = join(this.#folder, `${link}${LOCALNET_SUFFIX}`);
     doing(`write ${path}`, () => (isOurs ? writeFileSync(path, '') : rmSync(path, { force: true })));
   }
 

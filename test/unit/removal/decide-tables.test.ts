@@ -61,6 +61,15 @@ test('those of hostPorts go, but not to a flanneld that has taken over the pods'
   expect(removed(ports)).toEqual(both);
   expect(removed([...FLANNELDS, ...ports])).toEqual(both);
   expect(removed(ports, 'flanneld (process 7)')).toEqual([]);
+  const open = { kernel: { tables: ports }, localnets: ['cni0', 'eth0.1'] };
+  // Before the table with the rule that guards what is open.
+  expect(commands(findings(open)).filter((each) => /sysctl|nft/.test(each))).toEqual([
+    'sysctl -w net/ipv4/conf/cni0/route_localnet=0',
+    'sysctl -w net/ipv4/conf/eth0.1/route_localnet=0',
+    ...both,
+  ]);
+  const kept = findings({ ...open, flanneld: 'flanneld (process 7)' });
+  expect(commands(kept).filter((each) => each.includes('sysctl'))).toEqual([]);
 });
 
 test('rules of ours in chains of others go, in one command that a shell can run', () => {

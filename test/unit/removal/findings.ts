@@ -96,6 +96,7 @@ export function findings({
     leases: leasesWith(),
     socket: { path: '/run/flannelette/agent.sock', kind: 'stale' },
     cni: [],
+    localnets: [],
     halfWritten: [],
     networks: [prefix('10.42.0.0/16')],
     directories: [
