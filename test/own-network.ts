@@ -10,7 +10,9 @@
  * plugins have written down for the pods of this machine is neither seen nor added to.
  */
 export function ownNetwork(): string[] {
-  const namespaces = process.getuid?.() === 0 ? '-nm' : '-Urnm';
-  const books = 'for d in /run/cni /var/lib/cni; do [ ! -d $d ] || mount -t tmpfs cni $d; done';
+  const isRoot = process.getuid?.() === 0;
+  const namespaces = isRoot ? '-nm' : '-Urnm';
+  // An ordinary user may not open what the machine's root has in /run, such as the lock of iptables.
+  const books = `for d in ${isRoot ? '/run/cni' : '/run'} /var/lib/cni; do [ ! -d $d ] || mount -t tmpfs own $d; done`;
   return ['unshare', namespaces, 'sh', '-c', `ip link set lo up && ${books} && exec "$@"`, 'sh'];
 }

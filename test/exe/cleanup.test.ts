@@ -37,7 +37,12 @@ test('flannelette cleanup makes no database and no directory where there are non
     flags.push('--install-cni=false');
     const command = [EXECUTABLE, 'cleanup', '--dry-run', '--socket', at('agent.sock'), ...flags];
     const { status, stdout } = runProgram(command, { cwd: scratch.path });
-    expect({ status, first: stdout.split('\n')[0] }).toEqual({ status: 0, first: '# Nothing to remove' });
+    // Who may not see traffic rules cannot say that nothing is left.
+    const expected = process.getuid?.() === 0 ? 0 : 3;
+    expect({ status, first: stdout.split('\n')[0] }).toEqual({
+      status: expected,
+      first: '# Nothing to remove',
+    });
   }
   expect(readdirSync(scratch.path)).toEqual(['empty.db']);
 });
